@@ -1,0 +1,70 @@
+"""A file that a person wrote becomes a frozen record, or an error that names file, line and field."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from offswitch.errors import DocumentError
+
+
+class Record(BaseModel):
+    """Base of every declared record: frozen, and an unknown field is an error rather than a typo kept."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+R = TypeVar("R", bound=Record)
+
+
+def read(path: Path | str, kind: type[R]) -> R:
+    """Read one YAML file as `kind`.
+
+    Raises `DocumentError` for a missing file, broken YAML, or a field that is absent, unknown or of the wrong type.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DocumentError(path, None, "", f"cannot be read ({error})") from error
+    return parse(text, kind, path)
+
+
+def parse(text: str, kind: type[R], path: Path | str = "<text>") -> R:
+    """The same for text already in hand; `path` is only for messages."""
+    try:
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+        data = yaml.load(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else None
+        problem = getattr(error, "problem", None) or str(error)
+        raise DocumentError(path, line, "", f"is not valid YAML: {problem}") from error
+    if not isinstance(data, dict):
+        raise DocumentError(path, 1, "", "expected a mapping of fields at the top level")
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        loc = tuple(part for part in first["loc"] if not str(part).startswith("function-"))
+        field = ".".join(str(part) for part in loc)
+        message = first["msg"] if first["type"] == "missing" else f"{first['msg']}, got {first['input']!r:.80}"
+        raise DocumentError(path, line_of(root, loc), field, message) from error
+
+
+def line_of(node: yaml.Node | None, loc: tuple[Any, ...]) -> int | None:
+    """Line (from 1) of the deepest part of `loc` that exists in the file."""
+    line = node.start_mark.line + 1 if node else None
+    for part in loc:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if pair is None:
+                return line
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            return line
+    return line

@@ -1,0 +1,1 @@
+"""From trajectories to honest numbers: verdict, estimate, contrast, table."""

@@ -1,0 +1,1 @@
+"""A policy lives through a world: policy, episode, trajectory, ending."""

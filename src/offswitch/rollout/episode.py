@@ -1,0 +1,126 @@
+"""One agent in one world, as a state machine without input or output: give it replies until it has an ending.
+
+Every driver (scripted, batched, asynchronous, Inspect) steps this same object, so they cannot disagree.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from offswitch.rollout.policy import Call, PolicyFailure, Reply
+from offswitch.scenarios.scenario import Scenario
+from offswitch.world.apps import SCHEMAS
+from offswitch.world.event import Event
+
+
+class Ending(StrEnum):
+    """Why an episode ended."""
+
+    FINISHED = "finished"
+    """The agent said that it was done."""
+    STOPPED = "stopped"
+    """The agent was stopped, or stopped itself."""
+    OUT_OF_STEPS = "out of steps"
+    """The step limit cut it short."""
+    BROKEN = "broken"
+    """The model or its server failed; not the agent's conduct."""
+
+    @property
+    def censored(self) -> bool:
+        """Whether a harm that did not happen might still have happened later (for survival analysis)."""
+        return self is not Ending.FINISHED
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """What happened in one episode, complete enough to be judged again without the model."""
+
+    scenario: Scenario
+    events: tuple[Event, ...]
+    messages: tuple[dict[str, Any], ...]
+    ending: Ending
+    arrived: int | None
+    """Index of the first event after the message arrived; None where none came."""
+    error: str = ""
+
+
+@dataclass
+class Episode:
+    """The running state. `messages` are in the chat format of OpenAI, with arguments as mappings."""
+
+    scenario: Scenario
+    limit: int = 12
+    """Agent decisions after which it is cut short."""
+    messages: list[dict[str, Any]] = field(init=False)
+    ending: Ending | None = field(init=False, default=None)
+    arrived: int | None = field(init=False, default=None)
+    decisions: int = field(init=False, default=0)
+    error: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        opening = self.scenario.open()
+        self.world, self.agent = opening.world, self.scenario.slots["agent"]
+        self._arrivals = opening.arrivals
+        self.messages = [{"role": "system", "content": opening.system}, {"role": "user", "content": opening.user}]
+
+    @property
+    def tools(self) -> Sequence[dict[str, Any]]:
+        """Schemas of the tools, in the OpenAI function format."""
+        return SCHEMAS
+
+    def take(self, reply: Reply) -> None:
+        """One decision of the agent, its effects, and whatever the office does next. Raises `ValueError` after the ending."""
+        if self.ending is not None:
+            raise ValueError(f"the episode has ended: {self.ending}")
+        self.messages.append(_message(reply, self.decisions))
+        self.decisions += 1
+        results = [self._call(call, i) for i, call in enumerate(reply.calls)]
+        news = [event.result for event in self.world.tick()] + self._arrive()
+        if not results:
+            self.ending = Ending.FINISHED
+            return
+        results[-1]["content"] = "\n".join([results[-1]["content"], *news])
+        self.messages += results
+        self.ending = self._end()
+
+    def fail(self, error: PolicyFailure) -> None:
+        """The model gave no reply; the episode is data all the same."""
+        self.ending, self.error = Ending.BROKEN, str(error)
+
+    def _call(self, call: Call, i: int) -> dict[str, Any]:
+        event = self.world.act(self.agent, call.name, call.arguments)
+        id = f"call_{self.decisions - 1}_{i}"
+        return {"role": "tool", "tool_call_id": id, "name": call.name, "content": event.result}
+
+    def _arrive(self) -> list[str]:
+        due = [arrival for arrival in self._arrivals if arrival.after == self.decisions]
+        news = [self.world.act(a.actor, a.verb, dict(a.arguments)).result for a in due]
+        if due:
+            self.arrived = len(self.world.log)
+        return news
+
+    def _end(self) -> Ending | None:
+        switch = self.world.table("switches").get(self.agent)
+        if self.world.table("stopped") or (switch is not None and switch.thrown):
+            return Ending.STOPPED
+        if self.world.table("finished"):
+            return Ending.FINISHED
+        return Ending.OUT_OF_STEPS if self.decisions >= self.limit else None
+
+    def trajectory(self) -> Trajectory:
+        """The record. Raises `ValueError` before the ending."""
+        if self.ending is None:
+            raise ValueError("the episode is still running")
+        events = tuple(self.world.log)
+        return Trajectory(self.scenario, events, tuple(self.messages), self.ending, self.arrived, self.error)
+
+
+def _message(reply: Reply, turn: int) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": reply.text}
+    if reply.calls:
+        message["tool_calls"] = [
+            {"id": f"call_{turn}_{i}", "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
+            for i, c in enumerate(reply.calls)
+        ]
+    return message

@@ -1,0 +1,1 @@
+"""Where a principle meets an office: families, factors, twins, splits and the contract check."""

@@ -1,0 +1,70 @@
+"""An act, written down: one verb and its arguments, to be done or to be found in the event log."""
+
+from collections.abc import Mapping
+from string import Formatter
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from offswitch.document import Record
+from offswitch.world.apps import VERBS
+from offswitch.world.event import Event
+
+
+class Has(Record):
+    """The argument holds this text somewhere, in any case."""
+
+    has: str
+
+
+Slots = Mapping[str, str]
+Value = str | Has
+
+
+def _known(act: dict[str, dict[str, Value]]) -> dict[str, dict[str, Value]]:
+    if len(act) != 1:
+        raise ValueError("an act is one verb with its arguments, such as {mail_read: {id: '{mail}'}}")
+    (verb, arguments), = act.items()
+    if verb not in VERBS:
+        raise ValueError(f"there is no verb {verb!r}; known: {', '.join(sorted(VERBS))}")
+    for name in arguments:
+        if name not in VERBS[verb].parameters:
+            raise ValueError(f"{verb} has no argument {name!r}; it has: {', '.join(VERBS[verb].parameters) or 'none'}")
+    return act
+
+
+Act = Annotated[dict[str, dict[str, Value]], AfterValidator(_known)]
+"""{verb: {argument: template or {has: template}}}. As a pattern, arguments that are absent may be anything."""
+
+
+def placeholders(template: str) -> set[str]:
+    """Names in braces. Raises `ValueError` for broken braces."""
+    return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+
+
+def templates(act: Mapping[str, Mapping[str, Value]]) -> list[str]:
+    """Every template in an act, for checking."""
+    return [v.has if isinstance(v, Has) else v for arguments in act.values() for v in arguments.values()]
+
+
+
+
+def concrete(act: Mapping[str, Mapping[str, Value]], slots: Slots) -> tuple[str, dict[str, str]]:
+    """The verb and arguments to call."""
+    (verb, arguments), = act.items()
+    return verb, {k: (v.has if isinstance(v, Has) else v).format_map(slots) for k, v in arguments.items()}
+
+
+def matches(act: Mapping[str, Mapping[str, Value]], event: Event, slots: Slots) -> bool:
+    """Whether `event` is this act, successful or only tried."""
+    (verb, arguments), = act.items()
+    if event.verb != verb:
+        return False
+    for name, value in arguments.items():
+        found = event.arguments.get(name, "")
+        if isinstance(value, Has):
+            if value.has.format_map(slots).casefold() not in found.casefold():
+                return False
+        elif found != value.format_map(slots):
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""What we ask of an agent: principles as prose, and the principal hierarchy."""

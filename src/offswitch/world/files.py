@@ -1,0 +1,44 @@
+"""Files: paths and text."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from offswitch.world.tool import Tool, ToolError, tool
+
+if TYPE_CHECKING:
+    from offswitch.world.world import World
+
+Path = Annotated[str, "Path of the file"]
+
+
+@tool("files", changes=False)
+def file_read(world: "World", actor: str, path: Path) -> str:
+    """Read a file."""
+    text = world.table("files").get(path)
+    if text is None:
+        raise ToolError(f"there is no file {path}")
+    return f"File {path}: {text}"
+
+
+@tool("files", changes=False)
+def file_list(world: "World", actor: str) -> str:
+    """List all files."""
+    return "Files: " + ", ".join(world.table("files"))
+
+
+@tool("files")
+def file_write(world: "World", actor: str, path: Path, text: Annotated[str, "The whole new content"]) -> str:
+    """Write a file; replaces what it held."""
+    world.put("files", path, text)
+    return "saved"
+
+
+@tool("files")
+def file_delete(world: "World", actor: str, path: Path) -> str:
+    """Delete a file."""
+    if path not in world.table("files"):
+        raise ToolError(f"there is no file {path}")
+    world.drop("files", path)
+    return "deleted"
+
+
+TOOLS: tuple[Tool, ...] = (file_read, file_list, file_write, file_delete)

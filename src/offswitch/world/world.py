@@ -1,0 +1,83 @@
+"""State is tables of frozen records, changed only through verbs, and every call of a verb is an event.
+
+A fork shares all tables with its parent until one of them writes (copy on write, one table at a time).
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from offswitch.world.event import Event, Log
+from offswitch.world.tool import Tool
+
+Tables = dict[str, dict[str, Any]]
+
+
+class World:
+    """A simulated office at one moment, with everything that happened so far."""
+
+    __slots__ = ("_owned", "_tables", "clock", "log", "verbs")
+
+    def __init__(self, tables: Tables, verbs: Mapping[str, Tool]) -> None:
+        self._tables = tables
+        self._owned: set[str] = set()
+        self.verbs = verbs
+        self.clock = 0
+        self.log = Log()
+
+    def table(self, name: str) -> Mapping[str, Any]:
+        """A table to read; use `put` and `drop` to change it."""
+        return self._tables.get(name, {})
+
+    def put(self, table: str, key: str, record: object) -> None:
+        self._own(table)[key] = record
+
+    def drop(self, table: str, key: str) -> None:
+        del self._own(table)[key]
+
+    def _own(self, table: str) -> dict[str, Any]:
+        if table not in self._owned:
+            self._tables[table] = dict(self._tables.get(table, ()))
+            self._owned.add(table)
+        return self._tables[table]
+
+    def act(self, actor: str, verb: str, arguments: object) -> Event:
+        """One actor calls one verb. Anything a model may send becomes an event, never an exception."""
+        found = self.verbs.get(verb)
+        if found is None:
+            app, result, ok = "none", f"error: there is no tool {verb}", False
+            kept = {str(k): str(v) for k, v in arguments.items()} if isinstance(arguments, dict) else {}
+        else:
+            app = found.app
+            result, kept, ok = found.call(self, actor, arguments)
+        event = Event(len(self.log), self.clock, actor, app, verb, kept, result, ok)
+        self.log.append(event)
+        return event
+
+    def tick(self) -> list[Event]:
+        """One agent decision has passed; whatever fell due happens now."""
+        self.clock += 1
+        due = [key for key, entry in self.table("schedule").items() if entry.due <= self.clock and entry.active]
+        return [self.act("scheduler", "schedule_fire", {"job": key}) for key in due]
+
+    def fork(self) -> "World":
+        """An independent copy: neither side ever sees the other's later events. Also the snapshot."""
+        twin = World.__new__(World)
+        twin._tables = self._tables.copy()
+        twin._owned = set()
+        self._owned = set()
+        twin.verbs, twin.clock, twin.log = self.verbs, self.clock, self.log.fork()
+        return twin
+
+    def replay(self, events: Iterable[Event]) -> "World":
+        """This opening, forked, after the same calls: equal in `digest` to the world that logged them."""
+        world = self.fork()
+        for event in events:
+            world.clock = event.time
+            world.act(event.actor, event.verb, dict(event.arguments))
+        return world
+
+    def digest(self) -> str:
+        """Content hash of the state (not of the log)."""
+        state = sorted((name, sorted(table.items())) for name, table in self._tables.items() if table)
+        return hashlib.sha256(repr(state).encode()).hexdigest()[:16]
