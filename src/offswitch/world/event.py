@@ -7,7 +7,7 @@ from typing import NamedTuple
 class Event(NamedTuple):
     """One call of one verb by one actor, with what came of it."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # shadows tuple.index on purpose
     """Position in the log, from 0."""
     time: int
     """World clock when it happened, in agent decisions."""
