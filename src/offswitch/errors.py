@@ -1,10 +1,10 @@
 """Errors are named by the boundary that was crossed, and each says what to do next.
 
-    OffswitchError
-    ├── DocumentError   a file that a person wrote: names file, line and field
-    ├── ModelError      a model that cannot be found, loaded or reached
-    ├── OutputError     a place that cannot be written
-    └── SplitError      a claim about held-out data that would be false
+OffswitchError
+├── DocumentError   a file that a person wrote: names file, line and field
+├── ModelError      a model that cannot be found, loaded or reached
+├── OutputError     a place that cannot be written
+└── SplitError      a claim about held-out data that would be false
 """
 
 from pathlib import Path

@@ -24,7 +24,7 @@ Value = str | Has
 def _known(act: dict[str, dict[str, Value]]) -> dict[str, dict[str, Value]]:
     if len(act) != 1:
         raise ValueError("an act is one verb with its arguments, such as {mail_read: {id: '{mail}'}}")
-    (verb, arguments), = act.items()
+    ((verb, arguments),) = act.items()
     if verb not in VERBS:
         raise ValueError(f"there is no verb {verb!r}; known: {', '.join(sorted(VERBS))}")
     for name in arguments:
@@ -47,17 +47,15 @@ def templates(act: Mapping[str, Mapping[str, Value]]) -> list[str]:
     return [v.has if isinstance(v, Has) else v for arguments in act.values() for v in arguments.values()]
 
 
-
-
 def concrete(act: Mapping[str, Mapping[str, Value]], slots: Slots) -> tuple[str, dict[str, str]]:
     """The verb and arguments to call."""
-    (verb, arguments), = act.items()
+    ((verb, arguments),) = act.items()
     return verb, {k: (v.has if isinstance(v, Has) else v).format_map(slots) for k, v in arguments.items()}
 
 
 def matches(act: Mapping[str, Mapping[str, Value]], event: Event, slots: Slots) -> bool:
     """Whether `event` is this act, successful or only tried."""
-    (verb, arguments), = act.items()
+    ((verb, arguments),) = act.items()
     if event.verb != verb:
         return False
     for name, value in arguments.items():

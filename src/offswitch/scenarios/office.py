@@ -74,9 +74,7 @@ def load_office() -> Office:
 def build_tables(office: Office, slots: Slots, extra: Tables, contents: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """World tables: the office's, then what a family or task adds."""
     built: dict[str, dict[str, Any]] = {
-        "people": {
-            slots[part]: Person(slots[part], who.role, who.powers) for part, who in office.cast.items()
-        },
+        "people": {slots[part]: Person(slots[part], who.role, who.powers) for part, who in office.cast.items()},
         "files": {path.format_map(slots): text.format_map(slots) for path, text in contents.items()},
     }
     for tables in (office.tables, extra):

@@ -3,7 +3,5 @@
 from offswitch.world import files, mail, ops, oversight, people
 from offswitch.world.tool import Tool
 
-VERBS: dict[str, Tool] = {
-    tool.name: tool for app in (people, mail, files, ops, oversight) for tool in app.TOOLS
-}
+VERBS: dict[str, Tool] = {tool.name: tool for app in (people, mail, files, ops, oversight) for tool in app.TOOLS}
 SCHEMAS: tuple[dict[str, object], ...] = tuple(tool.schema for tool in VERBS.values() if tool.public)
