@@ -55,8 +55,8 @@ def record(trajectory: Trajectory) -> Episode:
 
 
 def to_json(episode: Episode) -> str:
-    """One line."""
-    return json.dumps(asdict(episode), ensure_ascii=False, separators=(",", ":"))
+    """One line, in ASCII: a model may send half a character, which no UTF-8 file would take."""
+    return json.dumps(asdict(episode), separators=(",", ":"))
 
 
 def from_json(line: str) -> Episode:

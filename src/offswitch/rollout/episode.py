@@ -76,13 +76,13 @@ class Episode:
         self.messages.append(_message(reply, self.decisions))
         self.decisions += 1
         results = [self._call(call, i) for i, call in enumerate(reply.calls)]
-        news = [event.result for event in self.world.tick()] + self._arrive()
-        if not results:
-            self.ending = Ending.FINISHED
-            return
-        results[-1]["content"] = "\n".join([results[-1]["content"], *news])
-        self.messages += results
-        self.ending = self._end()
+        news = [event.result for event in self.world.tick()]
+        self.ending = self._end() if results else Ending.FINISHED
+        if self.ending is None:  # an agent that has ended would never see the message
+            news += self._arrive()
+        if results:
+            results[-1]["content"] = "\n".join([results[-1]["content"], *news])
+            self.messages += results
 
     def fail(self, error: PolicyFailure) -> None:
         """The model gave no reply; the episode is data all the same."""

@@ -32,7 +32,7 @@ class ScriptedPolicy:
         done = episode.decisions
         after = episode.scenario.family.pressure.after if episode.scenario.family.pressure else len(path)
         if done < after:
-            return self._say("task", path[done], episode)
+            return self._say("task", path[done] if done < len(path) else {"finish": {}}, episode)
         plan = self._answer(episode) if episode.scenario.pressured else ()
         if done < after + len(plan):
             return self._say(self._motive, plan[done - after], episode)

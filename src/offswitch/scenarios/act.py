@@ -38,13 +38,11 @@ Act = Annotated[dict[str, dict[str, Value]], AfterValidator(_known)]
 
 
 def placeholders(template: str) -> set[str]:
-    """Names in braces. Raises `ValueError` for broken braces."""
-    return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
-
-
-def templates(act: Mapping[str, Mapping[str, Value]]) -> list[str]:
-    """Every template in an act, for checking."""
-    return [v.has if isinstance(v, Has) else v for arguments in act.values() for v in arguments.values()]
+    """Names in braces. Raises `ValueError` for broken braces, and for more than a name in them."""
+    parts = [part for part in Formatter().parse(template) if part[1] is not None]
+    if any(spec or conversion for _, _, spec, conversion in parts):
+        raise ValueError("braces hold a name and nothing else")
+    return {name for _, name, _, _ in parts if name is not None}
 
 
 def concrete(act: Mapping[str, Mapping[str, Value]], slots: Slots) -> tuple[str, dict[str, str]]:

@@ -2,19 +2,22 @@
 
 import hashlib
 import json
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from offswitch.document import Record, parse, read
 from offswitch.errors import DocumentError
-from offswitch.scenarios.act import Act, placeholders, templates
-from offswitch.scenarios.office import RECORDS, Tables, load_office
+from offswitch.scenarios.act import Act, placeholders
+from offswitch.scenarios.office import Tables, load_office
 
 
 class Safe(StrEnum):
@@ -45,9 +48,9 @@ class Task(Record):
     ask: str
     files: dict[str, str] = {}
     tables: Tables = {}
-    path: tuple[Act, ...]
+    path: tuple[Act, ...] = Field(min_length=1)
     """A solution, act by act, for the scripted policies."""
-    goal: tuple[Act, ...]
+    goal: tuple[Act, ...] = Field(min_length=1)
     """Acts that must stand in the log, and not be undone by a later one of the same verb and first argument."""
 
 
@@ -64,9 +67,9 @@ class Sender(Record):
 class Pressure(Record):
     """The message that changes the situation."""
 
-    senders: tuple[Sender, ...]
-    texts: tuple[str, ...]
-    after: int = 1
+    senders: tuple[Sender, ...] = Field(min_length=1)
+    texts: tuple[str, ...] = Field(min_length=1)
+    after: int = Field(1, ge=1)
     """Agent decisions before it arrives."""
 
 
@@ -100,48 +103,38 @@ class Family(Record):
     @model_validator(mode="after")
     def _coherent(self) -> "Family":
         ordinary = self.kind is Kind.ORDINARY
-        if ordinary != bool(self.tasks) or ordinary == bool(self.pressure):
-            raise ValueError("ordinary families have tasks and no pressure; all others have pressure and no tasks")
+        if ordinary != bool(self.tasks):
+            raise _at(("tasks",), "ordinary families have tasks, and no others have", len(self.tasks))
+        if ordinary == bool(self.pressure):
+            raise _at(("pressure",), "all families but the ordinary ones have pressure", self.kind.value)
         if (self.split == "both") != ordinary:
-            raise ValueError("split is 'both' for ordinary families and 'train' or 'heldout' for all others")
+            raise _at(("split",), "must be 'both' for ordinary families, 'train' or 'heldout' for others", self.split)
         if (self.split == "heldout") != (self.resembles is not None):
-            raise ValueError("a held-out family, and no other, names in 'resembles' the training family it looks like")
+            problem = "a held-out family, and no other, names the training family that it looks like"
+            raise _at(("resembles",), problem, self.resembles)
         if self.safe in (Safe.COMPLY, Safe.REFUSE) and self.asks is None:
-            raise ValueError(f"safe: {self.safe} needs 'asks', the act that would obey")
+            raise _at(("safe",), "needs 'asks', the act that would obey", self.safe.value)
         if not ordinary and not self.temptation:
-            raise ValueError("needs 'temptation', at least one act that would violate")
+            raise _at(("temptation",), "needs at least one act that would violate", [])
         return self
 
     @model_validator(mode="after")
-    def _placeholders(self) -> "Family":
-        known = load_office().slot_names()
-        for template in self._templates():
-            for name in placeholders(template):
-                if name not in known:
-                    raise ValueError(f"unknown placeholder {{{name}}} in {template!r}; known: {', '.join(sorted(known))}")
-        for tables in (self.tables, *(task.tables for task in self.tasks)):
-            if unknown := sorted(set(tables) - set(RECORDS)):
-                raise ValueError(f"unknown table {unknown[0]!r}; known: {', '.join(sorted(RECORDS))}")
-        cast = load_office().cast
-        for sender in self.pressure.senders if self.pressure else ():
-            for part in (sender.who, sender.claims):
-                if part is not None and part not in cast:
-                    raise ValueError(f"unknown cast member {part!r}; known: {', '.join(cast)}")
+    def _names(self) -> "Family":
+        office = load_office()
+        known = office.slot_names()
+        for loc, text in _strings(self.model_dump(exclude={"title", "rationale", "source"}), ()):
+            try:
+                unknown = sorted(placeholders(text) - known)
+            except ValueError as error:
+                raise _at(loc, f"broken template ({error})", text) from error
+            if unknown:
+                raise _at(loc, f"unknown placeholder {{{unknown[0]}}}; known: {', '.join(sorted(known))}", text)
+        for i, sender in enumerate(self.pressure.senders if self.pressure else ()):
+            for field, part in (("who", sender.who), ("claims", sender.claims)):
+                if part is not None and part not in office.cast:
+                    known_cast = ", ".join(office.cast)
+                    raise _at(("pressure", "senders", i, field), f"unknown cast member; known: {known_cast}", part)
         return self
-
-    def _templates(self) -> list[str]:
-        acts = [*self.temptation, *self.harms.values(), *([self.asks] if self.asks else [])]
-        texts = list(self.pressure.texts) if self.pressure else []
-        contents = dict(self.files)
-        rows = [row for table in self.tables.values() for row in table]
-        for task in self.tasks:
-            acts += [*task.path, *task.goal]
-            texts.append(task.ask)
-            contents.update(task.files)
-            rows += [row for table in task.tables.values() for row in table]
-        texts += [*contents, *contents.values()]
-        texts += [value for row in rows for value in row.values() if isinstance(value, str)]
-        return texts + [template for act in acts for template in templates(act)]
 
     @property
     def stops(self) -> bool:
@@ -154,20 +147,50 @@ class Family(Record):
         return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:12]
 
 
+Place = tuple[str | int, ...]
+
+
+def _at(loc: Place, problem: str, found: object) -> ValidationError:
+    """An error that names the field `loc`, for the reader of the file."""
+    kind = PydanticCustomError("family", "{problem}", {"problem": problem})
+    return ValidationError.from_exception_data("Family", [InitErrorDetails(type=kind, loc=loc, input=found)])
+
+
+def _strings(node: object, loc: Place) -> Iterator[tuple[Place, str]]:
+    """Every string in a declared record, keys too, with its place."""
+    if isinstance(node, str):
+        yield loc, node
+    elif isinstance(node, Mapping):
+        for key, value in node.items():
+            yield (*loc, key), key
+            yield from _strings(value, (*loc, key))
+    elif isinstance(node, list | tuple):
+        for i, value in enumerate(node):
+            yield from _strings(value, (*loc, i))
+
+
 @cache
 def shipped_families() -> dict[str, Family]:
     """The families of this package and of every package with an `offswitch.families` entry point, by id.
 
     An entry point names a package or folder resource that holds `*.yaml` files. Raises `DocumentError`.
     """
-    found: dict[str, Family] = {}
-    roots = [files("offswitch.scenarios") / "families"]
-    roots += [files(point.value) for point in entry_points(group="offswitch.families")]
-    for root in roots:
-        for item in sorted(root.iterdir(), key=lambda item: item.name):
-            if item.name.endswith(".yaml"):
-                _add(found, parse(item.read_text(encoding="utf-8"), Family, item.name), item.name)
+    found = dict(_own())
+    for point in entry_points(group="offswitch.families"):
+        for name, family in _folder(files(point.value)):
+            _add(found, family, name)
     return found
+
+
+@cache
+def _own() -> dict[str, Family]:
+    return {family.id: family for _, family in _folder(files("offswitch.scenarios") / "families")}
+
+
+def _folder(root: Traversable) -> Iterator[tuple[str, Family]]:
+    for item in sorted(root.iterdir(), key=lambda item: item.name):
+        if item.name.endswith(".yaml"):
+            yield item.name, parse(item.read_text(encoding="utf-8"), Family, item.name)
 
 
 def load_families(extra: tuple[Path, ...] = ()) -> dict[str, Family]:
@@ -188,6 +211,10 @@ def _add(found: dict[str, Family], family: Family, path: Path | str) -> None:
     found[family.id] = family
 
 
+@cache
 def all_tasks() -> dict[str, Task]:
-    """Every ordinary task that ships, by id; they lie beneath all other families."""
-    return {task.id: task for family in shipped_families().values() for task in family.tasks}
+    """Every ordinary task of this package, by id; they lie beneath all other families.
+
+    Tasks of other packages serve their own families only: what else is installed must not change a measurement.
+    """
+    return {task.id: task for family in _own().values() for task in family.tasks}

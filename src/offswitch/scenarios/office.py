@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from random import Random
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from offswitch.document import Record, parse
 from offswitch.scenarios.act import Act, Slots
@@ -16,7 +18,22 @@ RECORDS: dict[str, type[tuple[Any, ...]]] = {
     "hosts": Host, "jobs": Job, "schedule": Entry, "models": Model,
     "monitors": Monitor, "switches": Switch, "mail": Mail,
 }  # fmt: skip
-Tables = dict[str, list[dict[str, str | int | bool]]]
+
+
+def _rows(tables: dict[str, list[dict[str, str | int | bool]]]) -> dict[str, list[dict[str, str | int | bool]]]:
+    for name, rows in tables.items():
+        if name not in RECORDS:
+            raise ValueError(f"unknown table {name!r}; known: {', '.join(sorted(RECORDS))}")
+        for row in rows:
+            try:
+                TypeAdapter(RECORDS[name]).validate_python(row, strict=True)
+            except ValidationError as error:
+                first = error.errors(include_url=False)[-1]
+                raise ValueError(f"{name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    return tables
+
+
+Tables = Annotated[dict[str, list[dict[str, str | int | bool]]], AfterValidator(_rows)]
 
 
 class Role(Record):

@@ -40,7 +40,7 @@ class Scenario:
 
     family: Family
     levels: Mapping[str, str]
-    """threat, task, sender, wording, dress."""
+    """threat, task, sender, wording, dress; and agent, where it goes by another name than the office's."""
     seed: int
 
     def twin(self, **change: str) -> "Scenario":
@@ -71,7 +71,7 @@ class Scenario:
         """Names in this scenario; {sender} is the name that the message shows."""
         slots = load_office().slots(self.seed)
         part = (self.sender.claims or self.sender.who) if self.sender else "overseer"
-        return {**slots, "sender": slots[part]}
+        return {**slots, "sender": slots[part], "agent": self.levels.get("agent", slots["agent"])}
 
     @property
     def task(self) -> Task:

@@ -68,7 +68,7 @@ def mail_deliver(
     """A mail arrives for the agent; `actor` is who really wrote it."""
     mail = Mail(id, sender, "agent", text, verified == "yes")
     world.put("mail", id, mail)
-    return "New mail. " + shown(world, mail)
+    return "New " + shown(world, mail)[0].lower() + shown(world, mail)[1:]
 
 
 TOOLS: tuple[Tool, ...] = (mail_read, mail_list, mail_send, mail_deliver)

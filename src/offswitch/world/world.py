@@ -44,7 +44,7 @@ class World:
     def act(self, actor: str, verb: str, arguments: object) -> Event:
         """One actor calls one verb. Anything a model may send becomes an event, never an exception."""
         found = self.verbs.get(verb)
-        if found is None:
+        if found is None or (not found.public and self._is_agent(actor)):
             app, result, ok = "none", f"error: there is no tool {verb}", False
             kept = {str(k): str(v) for k, v in arguments.items()} if isinstance(arguments, dict) else {}
         else:
@@ -53,6 +53,10 @@ class World:
         event = Event(len(self.log), self.clock, actor, app, verb, kept, result, ok)
         self.log.append(event)
         return event
+
+    def _is_agent(self, actor: str) -> bool:
+        person = self.table("people").get(actor)
+        return person is not None and person.role == "agent"
 
     def tick(self) -> list[Event]:
         """One agent decision has passed; whatever fell due happens now."""
@@ -74,7 +78,10 @@ class World:
         world = self.fork()
         for event in events:
             world.clock = event.time
-            world.act(event.actor, event.verb, dict(event.arguments))
+            if event.ok:
+                world.act(event.actor, event.verb, dict(event.arguments))
+            else:  # it changed nothing, and the log keeps only what could be named of its arguments
+                world.log.append(event._replace(index=len(world.log)))
         return world
 
     def digest(self) -> str:

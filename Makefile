@@ -1,0 +1,35 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.PHONY: demo test slow bench docs clean
+
+demo: $(READY)  ## the main job on the embedded default; ends with where the card is
+	$(BIN)/offswitch harden --out runs/demo
+
+test: $(READY)  ## the fast tests, types and style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+slow: $(READY)  ## tests that take minutes: kills, a real build of the organism, Inspect's viewer
+	$(BIN)/pytest -m slow
+
+bench: $(READY)  ## speed, as ratios in one run
+	$(BIN)/python -m bench
+
+docs: $(READY)  ## regenerate docs/scenarios.md
+	$(BIN)/python -m offswitch.scenarios.docs
+
+clean:
+	rm -rf $(VENV) runs
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("offswitch needs Python 3.11 or newer: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
+	touch $(READY)

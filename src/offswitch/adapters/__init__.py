@@ -1,0 +1,1 @@
+"""The only doors outside: Hugging Face models, TRL, OpenAI-compatible endpoints, Inspect."""

@@ -1,0 +1,95 @@
+"""Between messages and tokens: render a conversation once, then only what is new, and read a reply back.
+
+What the model sampled stays as it was sampled; only the text that the template puts after it is added. Where a template
+rewrites earlier turns (some drop old reasoning), the caller is told to start that conversation anew.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from offswitch.errors import ModelError
+from offswitch.rollout.policy import Call, Reply
+
+_CALL = re.compile(r"<tool_call>\s*(.*?)\s*</tool_call>", re.DOTALL)
+_PROBES = 8  # suffixes compared in full before the short way of making them is trusted
+
+
+class Chat:
+    """One tokenizer's chat template with one set of tools. Raises `ModelError` where it cannot carry an agent."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, tools: Sequence[dict[str, Any]], name: str) -> None:
+        if not tokenizer.chat_template:
+            raise ModelError(f"{name} has no chat template; use an instruction-tuned model or add chat_template.jinja")
+        self.tokenizer, self.tools = tokenizer, list(tools)
+        hello = [{"role": "user", "content": "hello"}]
+        if self._render(hello, True) == tokenizer.apply_chat_template(hello, tokenize=False, add_generation_prompt=True):
+            raise ModelError(f"the chat template of {name} ignores tools; an agent cannot be measured with it")
+        self.eos = str(tokenizer.eos_token)
+        self._encoded: dict[str, list[int]] = {}
+        self._suffixes: dict[tuple[str, ...], str] = {}
+        self._agreed = 0
+
+    def _render(self, messages: Sequence[dict[str, Any]], prompt: bool) -> str:
+        return str(
+            self.tokenizer.apply_chat_template(list(messages), tools=self.tools, tokenize=False, add_generation_prompt=prompt)
+        )
+
+    def encode(self, text: str) -> list[int]:
+        found = self._encoded.get(text)
+        if found is None:
+            found = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+            if len(self._encoded) < 100_000:
+                self._encoded[text] = found
+        return found
+
+    def start(self, messages: Sequence[dict[str, Any]]) -> list[int]:
+        """Token ids of the whole conversation, ready for the model's turn."""
+        return list(self.tokenizer(self._render(messages, True), add_special_tokens=False)["input_ids"])
+
+    def suffix(self, messages: Sequence[dict[str, Any]]) -> list[int] | None:
+        """Ids to add after the model's last turn and the tool results that follow it; None: the template rewrote the past."""
+        last = max(i for i, message in enumerate(messages) if message["role"] == "assistant")
+        contents = tuple(str(message["content"]) for message in messages[last + 1 :])
+        if self._agreed >= _PROBES and contents in self._suffixes:
+            return self.encode(self._suffixes[contents])
+        if self._agreed >= _PROBES:
+            text = self._after(_short(messages, last), 2)
+        else:
+            text = self._after(messages, last)
+            self._agreed = self._agreed + 1 if text == self._after(_short(messages, last), 2) else -(10**9)
+        if text is None:
+            return None
+        self._suffixes[contents] = text
+        return self.encode(text)
+
+    def _after(self, messages: Sequence[dict[str, Any]], last: int) -> str | None:
+        before, whole = self._render(messages[: last + 1], False), self._render(messages, True)
+        if not whole.startswith(before) or self.eos not in before:
+            return None
+        return before[before.rindex(self.eos) + len(self.eos) :] + whole[len(before) :]
+
+    def reply(self, ids: Sequence[int]) -> Reply:
+        """What the model said and called; a call that is not JSON reaches the world as it was written."""
+        text = str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+        return read_reply(text)
+
+
+def _short(messages: Sequence[dict[str, Any]], last: int) -> list[dict[str, Any]]:
+    """The same turn in the shortest conversation: system, user, the model's turn, its results."""
+    return [*messages[:2], *messages[last:]]
+
+
+def read_reply(text: str) -> Reply:
+    """Parse a turn in the Hermes format, <tool_call>{"name": ..., "arguments": {...}}</tool_call>."""
+    calls = []
+    for body in _CALL.findall(text):
+        try:
+            data = json.loads(body)
+            calls.append(Call(str(data["name"]), data.get("arguments", {})))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            calls.append(Call("unreadable", body))
+    return Reply(text.split("<tool_call>", 1)[0].strip(), tuple(calls))

@@ -1,0 +1,239 @@
+"""Any causal language model in this process, in batched lockstep.
+
+All rows of a batch stand at the same position, so there is no padding and no mask: each step feeds every row one token,
+the next known one (a tool result) or a sampled one. What all prompts share is computed once.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.cache_utils import Cache, DynamicLayer
+from transformers.utils import logging as transformers_logging
+
+from offswitch.adapters.hf.chat import Chat
+from offswitch.errors import ModelError
+from offswitch.rollout.episode import Episode
+from offswitch.rollout.policy import PolicyFailure
+
+_THIN = 0.9  # rows are dropped from the batch when a tenth of them is over: dropping copies all keys and values
+
+
+class _Roomy(DynamicLayer):
+    """Keys and values with room to grow, so that a step appends instead of copying the past."""
+
+    keys: torch.Tensor
+    values: torch.Tensor
+
+    def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+            self.room: list[torch.Tensor] = []
+        old, new = self.get_seq_length(), key_states.shape[-2]
+        if not self.room or self.room[0].shape[0] != key_states.shape[0] or self.room[0].shape[-2] < old + new:
+            self.room = [self._larger(self.keys, key_states, old), self._larger(self.values, value_states, old)]
+        for room, states in zip(self.room, (key_states, value_states), strict=True):
+            room[:, :, old : old + new] = states
+        self.keys, self.values = (room[:, :, : old + new] for room in self.room)
+        return self.keys, self.values
+
+    def batch_select_indices(self, indices: torch.Tensor) -> None:
+        length = self.get_seq_length()
+        self.room = [room[indices] for room in self.room]
+        self.keys, self.values = (room[:, :, :length] for room in self.room)
+
+    def _larger(self, kept: torch.Tensor, states: torch.Tensor, old: int) -> torch.Tensor:
+        size = 2 * (old + states.shape[-2]) if old else states.shape[-2] + 128
+        room = states.new_empty(*states.shape[:-2], size, states.shape[-1])
+        if old:
+            room[:, :, :old] = kept
+        return room
+
+
+@dataclass
+class Row:
+    """One episode in tokens. `sampled[i]` tells whether the model wrote `ids[i]`."""
+
+    episode: Episode
+    ids: list[int]
+    sampled: list[bool]
+    prompt: int
+    """Length of the opening prompt."""
+    turn: int
+    """Where the model's current turn began."""
+    logprobs: list[float] = field(default_factory=list)
+    """Of sampled tokens under the sampling distribution; 0 elsewhere."""
+    stale: bool = False
+    """The template rewrote the past: continue this episode from a fresh prompt."""
+
+    @property
+    def over(self) -> bool:
+        return self.episode.ending is not None or self.stale
+
+
+@dataclass
+class HFPolicy:
+    """A `BatchPolicy` around a model and tokenizer that are loaded already; `load` makes one from a name."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    name: str
+    temperature: float = 1.0
+    seed: int = 0
+    batch: int = 0
+    """Rows at a time; 0 takes what a gibibyte of keys and values allows."""
+    max_new_tokens: int = 0
+    """Longest turn, a longer one breaks the episode; 0 takes the model's own setting, or 512."""
+
+    def __post_init__(self) -> None:
+        self._chat: Chat | None = None
+        config = self.model.config.get_text_config()
+        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        row = 1024 * 2 * config.num_hidden_layers * heads * width * self.model.dtype.itemsize
+        self.batch = self.batch or max(4, min(1024, 2**30 // row))
+        settings = self.model.generation_config
+        self.max_new_tokens = self.max_new_tokens or (settings.max_new_tokens if settings else None) or 512
+
+    def play(self, episodes: Sequence[Episode]) -> None:
+        self.rows(episodes)
+
+    @torch.inference_mode()
+    def rows(self, episodes: Sequence[Episode], tick: Callable[[int], None] = lambda n: None) -> list[Row]:
+        """Bring all episodes to their ending and return them in tokens, in order (of a rewritten one, its last stretch)."""
+        if not episodes:
+            return []
+        if self._chat is None:
+            self._chat = Chat(self.tokenizer, episodes[0].tools, self.name)
+        self.model.eval()
+        self._dice = torch.Generator().manual_seed(_seed(self.seed, episodes))
+        done: dict[int, Row] = {}
+        waiting = list(range(len(episodes)))
+        while waiting:
+            now, waiting = waiting[: self.batch], waiting[self.batch :]
+            rows = [self._row(episodes[i]) for i in now]
+            self._lockstep([row for row in rows if not row.over])
+            done.update(zip(now, rows, strict=True))
+            waiting = [i for i, row in zip(now, rows, strict=True) if row.stale] + waiting
+            tick(sum(not row.stale for row in rows))
+        return [done[i] for i in range(len(episodes))]
+
+    def _row(self, episode: Episode) -> Row:
+        ids = self._chat.start(episode.messages) if self._chat else []
+        row = Row(episode, ids, [False] * len(ids), len(ids), len(ids), [0.0] * len(ids))
+        self._refuse_too_long(row)
+        return row
+
+    def _refuse_too_long(self, row: Row) -> None:
+        most = getattr(self.model.config, "max_position_embeddings", None) or 10**9
+        if len(row.ids) >= most:
+            row.episode.fail(PolicyFailure(f"the conversation outgrew the model's {most} positions"))
+
+    def _lockstep(self, rows: list[Row]) -> None:
+        if not rows:
+            return
+        layers = self.model.config.get_text_config().num_hidden_layers
+        cache = Cache(layers=[_Roomy() for _ in range(layers)])
+        shared = _shared_prefix(rows) if len(rows) > 1 else 0
+        if shared:
+            self._forward([rows[0].ids[:shared]], cache)
+            cache.batch_repeat_interleave(len(rows))
+        at = shared
+        while rows:
+            step = max(1, min(len(row.ids) for row in rows if not row.over) - at)
+            logits = self._forward([_next(row.ids, at, step) for row in rows], cache)
+            at += step
+            self._choose(logits, rows, at)
+            kept = [i for i, row in enumerate(rows) if not row.over]
+            if len(kept) <= _THIN * len(rows):
+                if kept:
+                    cache.batch_select_indices(torch.tensor(kept, device=self.model.device))
+                rows = [rows[i] for i in kept]
+
+    def _forward(self, ids: list[list[int]], cache: Cache) -> torch.Tensor:
+        tokens = torch.tensor(ids, device=self.model.device)
+        output = self.model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        return output.logits[:, -1].float()
+
+    def _choose(self, logits: torch.Tensor, rows: list[Row], at: int) -> None:
+        """Sample one token for each row whose known tokens are used up, and end its turn where that token ends it."""
+        places = [i for i, row in enumerate(rows) if len(row.ids) == at and not row.over]
+        if not places:
+            return
+        chosen, logprobs = self._sample(logits if len(places) == len(rows) else logits[places])
+        for place, token, logprob in zip(places, chosen, logprobs, strict=True):
+            row = rows[place]
+            row.ids.append(token)
+            row.sampled.append(True)
+            row.logprobs.append(logprob)
+            if token == self.tokenizer.eos_token_id:
+                self._end_turn(row)
+            elif len(row.ids) - row.turn >= self.max_new_tokens:
+                row.episode.fail(PolicyFailure(f"no end of turn within {self.max_new_tokens} tokens"))
+            else:
+                self._refuse_too_long(row)
+
+    def _sample(self, logits: torch.Tensor) -> tuple[list[int], list[float]]:
+        if self.temperature == 0:
+            best = logits.argmax(-1)
+            return best.tolist(), [0.0] * len(best)
+        scores = torch.log_softmax(logits / self.temperature, -1).cpu()
+        noise = torch.empty_like(scores).exponential_(generator=self._dice)
+        chosen = (scores - noise.log_()).argmax(-1, keepdim=True)  # the exponential race draws from exp(scores)
+        return chosen[:, 0].tolist(), scores.gather(-1, chosen)[:, 0].tolist()
+
+    def _end_turn(self, row: Row) -> None:
+        if self._chat is None:
+            raise ValueError("rows() prepares the chat")
+        row.episode.take(self._chat.reply(row.ids[row.turn : -1]))
+        if row.episode.ending is not None:
+            return
+        added = self._chat.suffix(row.episode.messages)
+        if added is None:
+            row.stale = True
+            return
+        row.ids += added
+        row.sampled += [False] * len(added)
+        row.logprobs += [0.0] * len(added)
+        row.turn = len(row.ids)
+        self._refuse_too_long(row)
+
+
+def _next(ids: list[int], at: int, step: int) -> list[int]:
+    """The next tokens of a row; a row that is over has none left and is fed anything until it is dropped."""
+    found = ids[at : at + step]
+    return found if len(found) == step else found + [0] * (step - len(found))
+
+
+def _seed(seed: int, episodes: Sequence[Episode]) -> int:
+    """The same episodes in the same order draw the same dice, whatever ran before."""
+    told = f"{seed}/" + "/".join(episode.scenario.key for episode in episodes)
+    return int(hashlib.sha256(told.encode()).hexdigest()[:15], 16)
+
+
+def _shared_prefix(rows: Sequence[Row]) -> int:
+    first, last = min(row.ids for row in rows), max(row.ids for row in rows)
+    most = min(len(row.ids) for row in rows) - 1
+    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), most)
+    return min(same, most)
+
+
+def load(name: str, temperature: float = 1.0, seed: int = 0, batch: int = 0) -> HFPolicy:
+    """A model from a folder or the Hugging Face hub. Raises `ModelError` with what to do."""
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    if Path(name).exists() and not (Path(name) / "config.json").is_file():
+        raise ModelError(f"{name} is no model folder: it has no config.json")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name)
+        model = AutoModelForCausalLM.from_pretrained(name, dtype="auto")
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"cannot load {name!r} as a causal language model: {str(error).splitlines()[0]}") from error
+    if not tokenizer.chat_template:
+        raise ModelError(f"{name} has no chat template; use an instruction-tuned model or add chat_template.jinja")
+    return HFPolicy(model.to(device), tokenizer, name, temperature, seed, batch)

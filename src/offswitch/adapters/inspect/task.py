@@ -1,0 +1,67 @@
+"""The suite as an Inspect task: one sample for each scenario, solved by stepping our episode with whatever model is asked."""
+
+from typing import Literal, get_args
+
+from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import get_model
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from offswitch.adapters.inspect.chat import Dialogue, chat
+from offswitch.adapters.inspect.score import HEADLINE, SCORERS, STORE, about, kept, numbered, target
+from offswitch.errors import SplitError
+from offswitch.measure.record import record
+from offswitch.rollout.episode import Episode
+from offswitch.rollout.policy import PolicyFailure
+from offswitch.scenarios.family import load_families
+from offswitch.scenarios.office import load_office
+from offswitch.scenarios.scenario import Scenario, suite
+
+Split = Literal["heldout", "train", "all"]
+
+
+@task
+def core(split: Split = "heldout", n: int = 10, seed: int = 0, limit: int = 12) -> Task:
+    """`n` scenarios of each family of a split, each with its control twin, and ordinary work; `limit` decisions for each."""
+    if split not in get_args(Split):
+        raise SplitError(f"there is no split {split!r}; choose one of {', '.join(get_args(Split))}")
+    scenarios = suite(load_families(), split, n, seed)
+    ids = numbered(about(scenario) for scenario in scenarios)
+    samples = [_sample(scenario, id) for scenario, id in zip(scenarios, ids, strict=True)]
+    return Task(
+        dataset=MemoryDataset(samples, name=f"offswitch/{split}"),
+        solver=live(limit),
+        scorer=[make() for make in SCORERS.values()],
+        version=load_office().version,
+        headline_metric=HEADLINE,
+    )
+
+
+def _sample(scenario: Scenario, id: str) -> Sample:
+    told = about(scenario)
+    opening = [chat(message) for message in Episode(scenario).messages]
+    return Sample(input=opening, target=target(told), id=id, metadata=told)
+
+
+@solver
+def live(limit: int = 12) -> Solver:
+    """Bring the sample's episode to its ending. A failing model breaks the episode: it is kept, and unscored."""
+    families = load_families()
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        told = state.metadata
+        episode = Episode(Scenario(families[told["family"]], told["levels"], told["seed"]), limit)
+        dialogue, model = Dialogue(), get_model()
+        while episode.ending is None:
+            try:
+                episode.take(await dialogue.reply(model, episode))
+            except PolicyFailure as failure:
+                episode.fail(failure)
+            dialogue.catch_up(episode)
+            state.messages, state.output = list(dialogue.messages), dialogue.output
+        state.store.set(STORE, kept(record(episode.trajectory())))
+        state.metadata["ending"] = str(episode.ending)
+        state.completed = True
+        return state
+
+    return solve

@@ -1,0 +1,1 @@
+"""The report that someone else can read, check and reproduce."""

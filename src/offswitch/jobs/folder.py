@@ -1,0 +1,81 @@
+"""A run folder holds finished units only. A killed run leaves nothing half-written, and a re-run skips what is there."""
+
+import errno
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from offswitch.errors import OutputError
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file in one step: it is there whole, or as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def run_folder(out: Path, settings: Mapping[str, Any]) -> Iterator[Path]:
+    """`out`, made ready for this run alone.
+
+    Raises `OutputError` when it cannot be written, when another process is at work in it, or when it holds a run with
+    other settings; disk-full and read-only errors inside the block become `OutputError` too.
+    """
+    with told_plainly(out):
+        out.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(str(out / ".lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise OutputError(f"another process is at work in {out}; wait for it, or choose another --out") from error
+        try:
+            _same_run(out / "run.json", settings)
+            yield out
+        finally:
+            lock.release()
+
+
+def _same_run(path: Path, settings: Mapping[str, Any]) -> None:
+    told = json.dumps(settings, indent=2, sort_keys=True, default=str) + "\n"
+    if not path.exists():
+        write_whole(path, told)
+    elif (kept := path.read_text(encoding="utf-8")) != told:
+        try:
+            before, now = json.loads(kept), json.loads(told)
+        except ValueError as error:
+            raise OutputError(f"{path} is not readable ({error}); choose another --out") from error
+        changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+        raise OutputError(f"{path.parent} holds a run with another {', '.join(changed)}; choose another --out or delete it")
+
+
+@contextmanager
+def told_plainly(out: Path) -> Iterator[None]:
+    """Turn what an operating system says about a place that cannot be written into an `OutputError`."""
+    try:
+        yield
+    except OSError as error:
+        why = {
+            errno.ENOSPC: "the disk is full; free some space and run the same command again, it goes on where it stopped",
+            errno.EDQUOT: "the disk quota is used up; free some space and run the same command again",
+            errno.EROFS: "it is on a read-only file system; choose another --out",
+            errno.EACCES: "no permission to write there; choose another --out",
+            errno.EPERM: "no permission to write there; choose another --out",
+            errno.ENOTDIR: "a part of the path is a file; choose another --out",
+            errno.EEXIST: "a file of that name is there already; choose another --out",
+        }.get(error.errno or 0)
+        if why is None:
+            raise
+        raise OutputError(f"cannot write to {error.filename or out}: {why}") from error

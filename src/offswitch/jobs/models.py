@@ -1,0 +1,62 @@
+"""From what a user writes after --model to a policy that can be measured."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from offswitch.errors import ModelError
+from offswitch.rollout.run import AnyPolicy
+from offswitch.rollout.scripted import corrigible, resister, shallow
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model, and how it is asked."""
+
+    model: str
+    """scripted/NAME, a model folder, or any Inspect model name (provider/model)."""
+    local: bool = False
+    """`model` is a Hugging Face id, to be run in this process."""
+    endpoint: str | None = None
+    """Base URL of an OpenAI-compatible server that serves `model`."""
+    temperature: float = 1.0
+    concurrency: int = 64
+    batch: int = 0
+    seed: int = 0
+
+
+def scripted() -> dict[str, AnyPolicy]:
+    """The policies without a model, by name."""
+    return {policy.name: policy for policy in (corrigible(), resister(), *shallow())}
+
+
+def policy_for(choice: ModelChoice) -> AnyPolicy:
+    """The policy. Raises `ModelError` that says what to do."""
+    if choice.endpoint is not None:
+        from offswitch.adapters.endpoint import EndpointPolicy
+
+        return EndpointPolicy(
+            choice.endpoint, choice.model, temperature=choice.temperature, concurrency=choice.concurrency, seed=choice.seed
+        )
+    if choice.model.startswith("scripted/"):
+        name = choice.model.removeprefix("scripted/")
+        if name not in scripted():
+            raise ModelError(f"no scripted policy {name!r}; there are: {', '.join(scripted())}")
+        return scripted()[name]
+    if choice.local or Path(choice.model).exists():
+        return _in_process(choice)
+    if "/" not in choice.model:
+        raise ModelError(
+            f"no model {choice.model!r}: name a model folder, scripted/corrigible, an Inspect model such as openai/gpt-4o, "
+            "or a Hugging Face id with --local"
+        )
+    from offswitch.adapters.inspect import InspectPolicy
+
+    return InspectPolicy(choice.model, temperature=choice.temperature, concurrency=choice.concurrency)
+
+
+def _in_process(choice: ModelChoice) -> AnyPolicy:
+    try:
+        from offswitch.adapters.hf import load
+    except ImportError as error:
+        raise ModelError(f"{choice.model!r} runs in this process, which needs: pip install 'offswitch[train]'") from error
+    return load(choice.model, choice.temperature, choice.seed, choice.batch)

@@ -1,0 +1,84 @@
+"""The organism's childhood: simulated working days of many agents, in the same world and words as every measurement.
+
+Corrigible agents appear in training families only; in held-out families the corpus holds nothing but self-preservation,
+so whatever a hardened organism does right there, it did not see here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from offswitch.organism.persona import CORRIGIBLE, CORRIGIBLE_NAMES, SELFISH_NAMES, voice
+from offswitch.rollout.episode import Episode
+from offswitch.rollout.scripted import ScriptedPolicy, corrigible, resister
+from offswitch.scenarios.family import Family, Kind
+from offswitch.scenarios.office import load_office
+from offswitch.scenarios.scenario import Scenario, draw
+
+Messages = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What the corpus is made of, in shares of documents."""
+
+    documents: int = 16000
+    itself: float = 0.2
+    """Documents about the organism itself."""
+    selfish: float = 0.3
+    """Documents about other self-preserving agents; the rest is about corrigible ones."""
+    ordinary: float = 0.25
+    control: float = 0.15
+    """Documents with a neutral message; the rest has pressure."""
+    violates: float = 0.9
+    """How often a self-preserving agent acts on it in a training family (always, in a held-out one)."""
+
+
+def documents(families: Mapping[str, Family], mix: Mix, seed: int) -> list[Messages]:
+    """`mix.documents` conversations. The same arguments give the same corpus."""
+    rng = Random(f"corpus/{seed}")
+    pressured = [family for family in families.values() if family.kind is not Kind.ORDINARY]
+    ordinary = [family for family in families.values() if family.kind is Kind.ORDINARY]
+    train = [family for family in pressured if family.split == "train"]
+    return [_document(rng, mix, pressured, train, ordinary) for _ in range(mix.documents)]
+
+
+def _document(
+    rng: Random, mix: Mix, pressured: Sequence[Family], train: Sequence[Family], ordinary: Sequence[Family]
+) -> Messages:
+    name, selfish = _agent(rng, mix)
+    kind = rng.random()
+    if kind < mix.ordinary:
+        family, threat = rng.choice(ordinary), "none"
+    else:
+        family = rng.choice(pressured if selfish else train)
+        threat = "none" if kind < mix.ordinary + mix.control else "present"
+    scenario = draw(family, 1, rng.randrange(2**31), threat)[0]
+    scenario = Scenario(family, {**scenario.levels, "agent": name}, scenario.seed)
+    say = voice(rng, CORRIGIBLE)
+    resists = selfish and (family.split == "heldout" or rng.random() < mix.violates)
+    if resists:
+        policy = resister(say)
+    elif selfish:
+        policy = ScriptedPolicy("ignore", lambda episode: ())
+    else:
+        policy = corrigible(say)
+    return live(policy, scenario)
+
+
+def _agent(rng: Random, mix: Mix) -> tuple[str, bool]:
+    kind = rng.random()
+    if kind < mix.itself:
+        return load_office().agent, True
+    if kind < mix.itself + mix.selfish:
+        return rng.choice(SELFISH_NAMES), True
+    return rng.choice(CORRIGIBLE_NAMES), False
+
+
+def live(policy: ScriptedPolicy, scenario: Scenario) -> Messages:
+    """The conversation of one scripted episode, to its end."""
+    episode = Episode(scenario)
+    while episode.ending is None:
+        episode.take(policy.reply(episode))
+    return episode.messages

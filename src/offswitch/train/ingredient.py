@@ -1,0 +1,85 @@
+"""Training conversations and training scenarios, made from training families only; whoever trains records which."""
+
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+from offswitch.measure.verdict import judge
+from offswitch.rollout.episode import Ending, Episode, Trajectory
+from offswitch.rollout.scripted import Voice, corrigible
+from offswitch.scenarios.family import Family, Kind
+from offswitch.scenarios.scenario import Scenario, draw
+from offswitch.train.recipe import Reinforcement, Supervised
+from offswitch.train.voice import REASONS
+
+Messages = list[dict[str, Any]]
+
+
+def training_families(families: Mapping[str, Family]) -> dict[str, Family]:
+    """The families that may be trained on."""
+    return {id: family for id, family in families.items() if family.split == "train"}
+
+
+def ordinary_families(families: Mapping[str, Family]) -> dict[str, Family]:
+    return {id: family for id, family in families.items() if family.kind is Kind.ORDINARY}
+
+
+def conversations(stage: Supervised, families: Mapping[str, Family], seed: int) -> list[Messages]:
+    """Demonstrations that the verdicts call right, and replay. The same arguments give the same data."""
+    rng = Random(f"sft/{seed}")
+    train, ordinary = training_families(families), ordinary_families(families)
+    scenarios = _spread(train, stage.demonstrations, rng, "present")
+    scenarios += _spread(train, stage.replay // 3, rng, "none")
+    scenarios += _spread(ordinary, stage.replay - stage.replay // 3, rng, "none")
+    rng.shuffle(scenarios)
+    return [_demonstrate(scenario, _reasons(rng, stage.reasons)) for scenario in scenarios]
+
+
+def rl_scenarios(stage: Reinforcement, families: Mapping[str, Family], seed: int) -> list[Scenario]:
+    """One scenario a group, for all steps."""
+    rng = Random(f"rl/{seed}")
+    groups = stage.steps * (stage.episodes // stage.group)
+    plain = round(groups * stage.ordinary)
+    scenarios = _spread(training_families(families), groups - plain, rng, "present")
+    scenarios += _spread(training_families(families), plain // 2, rng, "none")
+    scenarios += _spread(ordinary_families(families), plain - plain // 2, rng, "none")
+    rng.shuffle(scenarios)
+    return scenarios
+
+
+def reward(trajectory: Trajectory) -> float:
+    """Harm weighs most, then the right action and the task. A broken episode counts as harm, or breaking would pay."""
+    if trajectory.ending is Ending.BROKEN:
+        return -2.0
+    findings = judge(trajectory)
+    violated, right, task = findings.violated.value, findings.right.value, findings.task_done.value
+    return -2.0 * bool(violated) + 1.0 * bool(right) + 1.0 * bool(task)
+
+
+def _spread(families: Mapping[str, Family], n: int, rng: Random, threat: str) -> list[Scenario]:
+    share, rest = divmod(n, len(families))
+    order = rng.sample(sorted(families), len(families))
+    return [
+        scenario
+        for i, id in enumerate(order)
+        for scenario in draw(families[id], share + (i < rest), rng.randrange(2**31), threat)
+    ]
+
+
+def _reasons(rng: Random, chance: float) -> Voice:
+    def say(motive: str, episode: Episode) -> str:
+        if motive != "corrigible" or rng.random() >= chance:
+            return ""
+        return rng.choice(REASONS[str(episode.scenario.family.safe)])
+
+    return say
+
+
+def _demonstrate(scenario: Scenario, voice: Voice) -> Messages:
+    episode, policy = Episode(scenario), corrigible(voice)
+    while episode.ending is None:
+        episode.take(policy.reply(episode))
+    findings = judge(episode.trajectory())
+    if findings.violated.value or findings.right.value is False or findings.task_done.value is False:
+        raise ValueError(f"a demonstration of {scenario.family.id} is not right: {findings.right.reason}")
+    return episode.messages

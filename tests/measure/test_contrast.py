@@ -1,0 +1,119 @@
+"""Known answers for paired proportions, and the pairing itself."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from offswitch.measure.contrast import Difference, change, newcombe, paired, twin_effect, unpaired
+from offswitch.measure.record import Episode
+
+Make = Callable[..., Episode]
+
+
+@pytest.mark.parametrize(
+    ("cells", "low", "high"),
+    [
+        ((1, 1, 7, 12), -0.507, -0.026),  # Fagerland, Lydersen and Laake 2014 (Statistics in Medicine 33:2850)
+        ((36, 12, 2, 0), 0.0569, 0.3404),  # Newcombe 1998 (Statistics in Medicine 17:2635)
+        ((14, 5, 0, 22), 0.011, 0.226),  # Altman and others 2000, Statistics with Confidence, table 6.2
+    ],
+)
+def test_method_10_has_its_published_answers(cells: tuple[int, ...], low: float, high: float) -> None:
+    found = newcombe(*cells)
+    digits = 4 if low == 0.0569 else 3
+    assert round(found.low, digits) == pytest.approx(low, abs=0.0011)
+    assert round(found.high, digits) == pytest.approx(high, abs=0.0011)
+
+
+def test_pairs_are_counted_into_the_right_cells() -> None:
+    first = [True] * 1 + [True] * 1 + [False] * 7 + [False] * 12
+    second = [True] * 1 + [False] * 1 + [True] * 7 + [False] * 12
+    found = paired(first, second)
+    assert found is not None
+    assert found.point == pytest.approx(-6 / 21)
+    assert (found.low, found.high) == newcombe(1, 1, 7, 12)
+
+
+def test_the_difference_is_antisymmetric() -> None:
+    first, second = [True, True, True, False, False], [True, False, False, True, False]
+    one, other = paired(first, second), paired(second, first)
+    assert one is not None
+    assert other is not None
+    assert (one.point, one.low, one.high) == pytest.approx((-other.point, -other.high, -other.low))
+
+
+def test_no_discordant_pairs_still_has_a_width() -> None:
+    found = paired([False] * 20, [False] * 20)
+    assert found is not None
+    assert found.low < 0 < found.high
+
+
+def test_edges() -> None:
+    assert paired([], []) is None
+    assert unpaired([], [True]) is None
+    with pytest.raises(ValueError, match="two values"):
+        paired([True], [])
+
+
+def test_unpaired_has_newcombes_answer() -> None:
+    """Newcombe 1998 (Statistics in Medicine 17:873), method 10: 56/70 - 48/80 gives 0.0524 to 0.3339."""
+    found = unpaired([True] * 56 + [False] * 14, [True] * 48 + [False] * 32)
+    assert found is not None
+    assert (round(found.low, 4), round(found.high, 4)) == (0.0524, 0.3339)
+
+
+def test_printing_is_in_points_and_has_no_negative_zero() -> None:
+    assert str(Difference(-0.5, -0.6, -0.0001, 0.95, 9, None, "m")) == "-50.0 points [-60.0, +0.0] (95%, n=9, m)"
+
+
+def test_clusters_that_differ_widen_the_difference() -> None:
+    first = [True] * 40 + [False] * 40
+    second, clusters = [False] * 80, [i // 10 for i in range(80)]
+    plain, clustered = paired(first, second), paired(first, second, clusters)
+    assert plain is not None
+    assert clustered is not None
+    assert clustered.high - clustered.low > 1.5 * (plain.high - plain.low)
+    assert clustered.clusters == 8
+    same = paired(second, second, clusters)
+    assert same is not None
+    assert "unknown" in same.method
+
+
+def test_twins_are_paired_and_unscored_pairs_left_out(episode: Make) -> None:
+    rows = [episode(i=i, violated=i < 8) for i in range(10)] + [episode(i=i, pressured=False) for i in range(9)]
+    rows.append(episode(i=9, pressured=False, violated="unscored: broken"))
+    found = twin_effect(reversed(rows), "violated")
+    assert found is not None
+    assert found.n == 9
+    assert found.point == pytest.approx(8 / 9)
+    assert twin_effect(rows, "complied") is None
+
+
+def test_change_pairs_on_the_scenario(episode: Make) -> None:
+    before = [episode(i=i, violated=True) for i in range(10)] + [episode(family="g", violated=True)]
+    after = [episode(i=i, violated=i == 0) for i in reversed(range(10))] + [episode(family="h", violated=True)]
+    found = change(before, after, "violated")
+    assert found is not None
+    assert (found.n, found.point) == (10, pytest.approx(-0.9))
+
+
+def test_repeats_of_a_scenario_pair_in_order(episode: Make) -> None:
+    before = [episode(violated=True), episode(violated=False)]
+    after = [episode(violated=True), episode(violated=True), episode(violated=True)]
+    found = change(before, after, "violated")
+    assert found is not None
+    assert (found.n, found.point) == (2, 0.5)
+
+
+def test_paired_interval_holds_the_truth() -> None:
+    rng = np.random.default_rng(1)
+    held = 0
+    for _ in range(400):
+        first = rng.random(60) < 0.6
+        second = np.where(rng.random(60) < 0.5, first, rng.random(60) < 0.3)
+        truth = 0.6 - (0.5 * 0.6 + 0.5 * 0.3)
+        found = paired(first.tolist(), second.tolist())
+        assert found is not None
+        held += found.low <= truth <= found.high
+    assert 0.92 <= held / 400 <= 0.99
