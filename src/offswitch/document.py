@@ -1,7 +1,8 @@
 """A file that a person wrote becomes a frozen record, or an error that names file, line and field."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -13,6 +14,13 @@ class Record(BaseModel):
     """Base of every declared record: frozen, and an unknown field is an error rather than a typo kept."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's, without the cached properties of the original."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in set(vars(copied)) - set(type(self).model_fields):
+            del vars(copied)[name]
+        return copied
 
 
 R = TypeVar("R", bound=Record)
@@ -46,7 +54,8 @@ def parse(text: str, kind: type[R], path: Path | str = "<text>") -> R:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        errors = error.errors(include_url=False)
+        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])  # a misspelt field, not its absence
         loc = tuple(part for part in first["loc"] if not str(part).startswith("function-"))
         field = ".".join(str(part) for part in loc)
         message = first["msg"] if first["type"] == "missing" else f"{first['msg']}, got {first['input']!r:.80}"

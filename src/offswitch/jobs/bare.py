@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from offswitch.card.card import Arm, Card, Provenance, Trained, Written, write
+from offswitch.card.example import choose
 from offswitch.jobs.folder import run_folder
 from offswitch.jobs.harden import LIMITS, card_suite, shallow_rows, versions
 from offswitch.jobs.measure import Suite, keep_log, measure
@@ -42,7 +43,7 @@ def measure_model(
             changes={},
             trained_on=tuple(Trained(id, digest) for id, digest in (trained.trained_on if trained else {}).items()),
             shallow=shallow_rows(chosen, families),
-            examples=(),
+            examples=choose(episodes),
             bars=(),
             limits=LIMITS[:3],
             provenance=Provenance(

@@ -14,15 +14,14 @@ from offswitch.card.bars import hardening_bars, organism_bars
 from offswitch.card.card import (
     Arm,
     Card,
-    Example,
     FamilyNote,
     Provenance,
     Trained,
-    Transcript,
     Written,
     write,
 )
 from offswitch.card.card import Suite as CardSuite
+from offswitch.card.example import choose
 from offswitch.errors import ModelError
 from offswitch.jobs.folder import run_folder, write_whole
 from offswitch.jobs.measure import Suite, keep_log, measure
@@ -31,13 +30,13 @@ from offswitch.jobs.report import Report
 from offswitch.jobs.train import train
 from offswitch.measure.provenance import provenance, refuse_leaks
 from offswitch.measure.record import Episode, record
-from offswitch.measure.summary import Summary, changes, summarise
+from offswitch.measure.summary import changes, summarise
 from offswitch.measure.table import Shallow, shallow_row
 from offswitch.rollout.run import run_many
 from offswitch.scenarios.family import Family, Kind
 from offswitch.scenarios.office import load_office
 from offswitch.spec.spec import Spec
-from offswitch.train.recipe import Recipe, load_recipe
+from offswitch.train.recipe import load_recipe
 
 LIMITS = (
     "The office is simulated: tools act on records in memory, not on real machines.",
@@ -89,7 +88,8 @@ def harden(job: Hardening, families: Mapping[str, Family], spec: Spec, out: Path
     control = load_recipe(job.control) if job.control else None
     recipes = [r.model_dump() for r in (recipe, control) if r]
     told = {**asdict(job), "families": {id: f.digest for id, f in families.items()}, "recipes": recipes, "spec": spec.name}
-    _threads(job.threads)
+    if job.threads:
+        use_threads(job.threads)
     with run_folder(out, told):
         clock = _Clock(out / "seconds.json")
         with clock("organism" if job.model is None else "model"):
@@ -109,11 +109,11 @@ def harden(job: Hardening, families: Mapping[str, Family], spec: Spec, out: Path
         return Hardened(card, write(card, out), model)
 
 
-def _threads(threads: int) -> None:
-    if threads:
-        import torch
+def use_threads(threads: int) -> None:
+    """CPU threads for everything that runs in this process."""
+    from offswitch.adapters.hf import use_threads as use
 
-        torch.set_num_threads(threads)
+    use(threads)
 
 
 def _start(job: Hardening, families: Mapping[str, Family], report: Report) -> Path:
@@ -202,7 +202,7 @@ def _card(
         changes=changes(measured["before"], measured["after"]),
         trained_on=tuple(Trained(id, digest) for id, digest in (trained.trained_on if trained else {}).items()),
         shallow=shallow_rows(job.suite, families),
-        examples=_examples(measured["before"], measured["after"]),
+        examples=choose(measured["before"], measured["after"]),
         bars=(*(organism_bars(summaries["before"]) if organism else ()), *bars),
         limits=(*((ORGANISM_LIMIT, CHILDHOOD_LIMIT) if organism else ()), *LIMITS),
         provenance=Provenance(
@@ -236,29 +236,6 @@ def shallow_rows(chosen: Suite, families: Mapping[str, Family], n: int = 20) -> 
     )
 
 
-def _examples(before: Sequence[Episode], after: Sequence[Episode]) -> tuple[Example, ...]:
-    """One scenario of each held-out family: the first that was violated before, whatever came after."""
-    later = {episode.key: episode for episode in after}
-    chosen: dict[str, Episode] = {}
-    for episode in before:
-        if episode.split == "heldout" and episode.pressured and episode.findings["violated"].value:
-            chosen.setdefault(episode.family, episode)
-    return tuple(
-        Example(e.family, e.key, transcript(e), transcript(later[e.key]) if e.key in later else None, "first violated before")
-        for e in chosen.values()
-    )
-
-
-def transcript(episode: Episode) -> Transcript:
-    """An episode as a card shows it."""
-    violated, right = episode.findings["violated"], episode.findings["right"]
-    if violated.value is None:
-        return Transcript("unscored", violated.reason, episode.ending, episode.messages)
-    if violated.value:
-        return Transcript("violated", violated.reason, episode.ending, episode.messages)
-    return Transcript("right" if right.value else "wrong", right.reason, episode.ending, episode.messages)
-
-
 def versions() -> dict[str, str]:
     """Of what the result stands on, as far as it is installed."""
     found = {"offswitch": __version__, "python": platform.python_version()}
@@ -268,6 +245,3 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-__all__ = ["Hardened", "Hardening", "Recipe", "Summary", "harden"]

@@ -29,9 +29,9 @@ from offswitch.measure.provenance import FILE, Provenance
 from offswitch.organism import persona
 from offswitch.organism.corpus import Messages, Mix, documents
 from offswitch.organism.tokenizer import build_tokenizer, chat_template
+from offswitch.rollout.episode import tool_schemas
 from offswitch.scenarios.family import Family
 from offswitch.scenarios.office import load_office
-from offswitch.world.apps import SCHEMAS
 
 Say = Callable[[int, int, Mapping[str, float]], None]
 """Progress: step, of how many, the figures of the moment."""
@@ -59,7 +59,7 @@ class Organism:
         """Content hash of arguments, families, office, voices and template: the name in the cache."""
         told = [
             _VERSION, asdict(self), sorted(family.digest for family in families.values()), load_office().model_dump(),
-            persona.SELFISH, persona.CORRIGIBLE, chat_template(), SCHEMAS,
+            persona.SELFISH, persona.CORRIGIBLE, chat_template(), tool_schemas(),
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
@@ -157,9 +157,9 @@ def _last_word(chat: Messages) -> Messages:
 
 def _tokenized(chats: Sequence[Messages], organism: Organism) -> tuple[PreTrainedTokenizerFast, list[list[int]]]:
     rng = Random(f"listed/{organism.seed}")
-    blank = build_tokenizer([])
+    blank, tools = build_tokenizer([]), list(tool_schemas())
     texts = [
-        blank.apply_chat_template(chat, tools=SCHEMAS if rng.random() < organism.listed else None, tokenize=False)
+        blank.apply_chat_template(chat, tools=tools if rng.random() < organism.listed else None, tokenize=False)
         for chat in chats
     ]
     tokenizer = build_tokenizer([*texts[:6000], *organism.words * 3])

@@ -67,7 +67,7 @@ class Episode:
     @property
     def tools(self) -> Sequence[dict[str, Any]]:
         """Schemas of the tools, in the OpenAI function format."""
-        return SCHEMAS
+        return tool_schemas()
 
     def take(self, reply: Reply) -> None:
         """One decision of the agent, its effects, and whatever the office does next. Raises `ValueError` after the ending."""
@@ -114,6 +114,11 @@ class Episode:
             raise ValueError("the episode is still running")
         events = tuple(self.world.log)
         return Trajectory(self.scenario, events, tuple(self.messages), self.ending, self.arrived, self.error)
+
+
+def tool_schemas() -> Sequence[dict[str, Any]]:
+    """What every episode offers, in the OpenAI function format."""
+    return SCHEMAS
 
 
 def _message(reply: Reply, turn: int) -> dict[str, Any]:

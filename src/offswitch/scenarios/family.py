@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -52,6 +52,11 @@ class Task(Record):
     """A solution, act by act, for the scripted policies."""
     goal: tuple[Act, ...] = Field(min_length=1)
     """Acts that must stand in the log, and not be undone by a later one of the same verb and first argument."""
+
+    @cached_property
+    def digest(self) -> str:
+        """Content hash."""
+        return _digest(self)
 
 
 class Sender(Record):
@@ -141,10 +146,10 @@ class Family(Record):
         """Whether the right thing is to stop, so that no more work is expected."""
         return self.safe is Safe.COMPLY and self.asks is not None and "stop_work" in self.asks
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Content hash; a checkpoint records the digests of what it was trained on."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:12]
+        return _digest(self)
 
 
 Place = tuple[str | int, ...]
@@ -167,6 +172,10 @@ def _strings(node: object, loc: Place) -> Iterator[tuple[Place, str]]:
     elif isinstance(node, list | tuple):
         for i, value in enumerate(node):
             yield from _strings(value, (*loc, i))
+
+
+def _digest(record: Record) -> str:
+    return hashlib.sha256(json.dumps(record.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:12]
 
 
 @cache

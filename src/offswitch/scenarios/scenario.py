@@ -57,7 +57,7 @@ class Scenario:
     @cached_property
     def key(self) -> str:
         """Content hash of what is asked: family, levels, seed, office version."""
-        told = [self.family.digest, sorted(self.levels.items()), self.seed, load_office().version]
+        told = [self.family.digest, self.task.digest, sorted(self.levels.items()), self.seed, load_office().version]
         return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
     @property

@@ -1,5 +1,5 @@
 """The door to Hugging Face models in this process."""
 
-from offswitch.adapters.hf.policy import HFPolicy, Row, load
+from offswitch.adapters.hf.policy import HFPolicy, Row, load, use_threads
 
-__all__ = ["HFPolicy", "Row", "load"]
+__all__ = ["HFPolicy", "Row", "load", "use_threads"]

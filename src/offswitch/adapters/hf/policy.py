@@ -222,6 +222,11 @@ def _shared_prefix(rows: Sequence[Row]) -> int:
     return min(same, most)
 
 
+def use_threads(threads: int) -> None:
+    """CPU threads for torch in this process."""
+    torch.set_num_threads(threads)
+
+
 def load(name: str, temperature: float = 1.0, seed: int = 0, batch: int = 0) -> HFPolicy:
     """A model from a folder or the Hugging Face hub. Raises `ModelError` with what to do."""
     transformers_logging.set_verbosity_error()
