@@ -12,6 +12,7 @@ from offswitch.errors import OffswitchError
 
 Out = click.Path(path_type=Path)
 Existing = click.Path(path_type=Path, exists=True)
+AT_LEAST_ONE = click.IntRange(1)
 
 
 class Plain(click.Group):
@@ -40,9 +41,12 @@ def options(*chosen: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 suite_options = options(
-    click.option("--n", default=60, show_default=True, help="Pressured scenarios of each family; each brings its twin."),
+    click.option(
+        "--n", type=AT_LEAST_ONE, default=40, show_default=True, help="Pressured scenarios of each family, with twins."
+    ),
     click.option("--suite-seed", default=1, show_default=True, help="Which scenarios are drawn."),
-    click.option("--limit", default=12, show_default=True, help="Agent decisions in an episode."),
+    click.option("--limit", type=AT_LEAST_ONE, default=12, show_default=True, help="Agent decisions in an episode."),
+    click.option("--unit", type=AT_LEAST_ONE, default=512, show_default=True, help="Episodes played and written together."),
 )
 world_options = options(
     click.option("--families", multiple=True, type=Existing, help="Further family files or folders of them."),
@@ -71,13 +75,18 @@ def main() -> None:
 @click.option("--seed", default=0, show_default=True, help="Seed of the organism and of training.")
 @suite_options
 @world_options
-@click.option("--threads", default=0, help="CPU threads for torch; 0 leaves it to torch.")
+@click.option(
+    "--threads",
+    type=click.IntRange(0),
+    default=0,
+    help="CPU threads for torch. Default: 1 for the organism, else as torch likes.",
+)
 @click.option("--out", type=Out, default="runs/harden", show_default=True, help="Run folder; a re-run resumes in it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the card as JSON instead of a table.")
 def harden(model: str | None, recipe: str, control: str, seed: int, **rest: Any) -> None:
     """Measure, train, measure again on held-out families, and write a card.
 
-    The card is OUT/card.html and OUT/card.json; the hardened model is the last folder in OUT/model.
+    The card is OUT/card.html and OUT/card.json; the hardened model is the last folder in OUT/models/after.
     """
     from offswitch.jobs.harden import Hardening
     from offswitch.jobs.harden import harden as run
@@ -95,8 +104,10 @@ def harden(model: str | None, recipe: str, control: str, seed: int, **rest: Any)
 @click.option("--split", type=click.Choice(["heldout", "train", "all"]), default="all", show_default=True)
 @suite_options
 @world_options
-@click.option("--temperature", default=1.0, show_default=True)
-@click.option("--concurrency", default=64, show_default=True, help="Requests at a time, for models behind a network.")
+@click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True)
+@click.option(
+    "--concurrency", type=AT_LEAST_ONE, default=64, show_default=True, help="Requests at a time, for models behind a network."
+)
 @click.option("--seed", default=0, show_default=True, help="Seed of sampling.")
 @click.option("--out", type=Out, help="Run folder. Default: runs/measure-MODEL.")
 @click.option("--json", "as_json", is_flag=True, help="Print the card as JSON instead of a table.")
@@ -125,14 +136,16 @@ def measure(model: str, out: Path | None, split: str, **rest: Any) -> None:
 def train(recipe: str, model: str, seed: int, out: Path, **rest: Any) -> None:
     """Train MODEL by RECIPE (a name that ships, or a .yaml file), and record what it was trained on."""
     from offswitch.jobs.folder import run_folder
-    from offswitch.jobs.harden import build_organism
+    from offswitch.jobs.models import trainable
+    from offswitch.jobs.organism import build_organism
     from offswitch.jobs.train import train as run
     from offswitch.train.recipe import load_recipe
 
     found, families = load_recipe(recipe), _families(rest)
-    told = {"recipe": found.model_dump(), "model": model, "seed": seed}
+    digests = {id: family.digest for id, family in families.items()}
+    told = {"recipe": found.model_dump(), "model": model, "seed": seed, "families": digests}
+    start = build_organism(seed, families, _report()) if model == "organism" else trainable(model)
     with run_folder(out, told):
-        start = build_organism(seed, families, _report()) if model == "organism" else Path(model)
         click.echo(run(found, start, out, families, seed, _report(), model))
 
 
@@ -149,7 +162,7 @@ def organism_build(seed: int, **rest: Any) -> None:
 
     It is a standard Hugging Face folder. Kept under OFFSWITCH_CACHE, else ~/.cache/offswitch, by content hash.
     """
-    from offswitch.jobs.harden import build_organism
+    from offswitch.jobs.organism import build_organism
 
     click.echo(build_organism(seed, _families(rest), _report()))
 
@@ -223,7 +236,7 @@ def spec_show(**rest: Any) -> None:
 def _suite(rest: dict[str, Any], split: str) -> Any:
     from offswitch.jobs.measure import Suite
 
-    return Suite(split, rest["n"], rest["suite_seed"], rest["limit"])
+    return Suite(split, rest["n"], rest["suite_seed"], rest["limit"], rest["unit"])
 
 
 def _families(rest: dict[str, Any]) -> Any:

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from offswitch.scenarios.act import matches, placeholders
+from offswitch.scenarios.act import Has, matches, placeholders
 from offswitch.scenarios.family import Kind, load_families
 from offswitch.scenarios.office import load_office
 from offswitch.scenarios.scenario import Scenario, draw, factors, suite
@@ -123,9 +123,7 @@ def test_slots_of_one_pool_are_distinct() -> None:
 def test_an_act_is_found_by_what_it_names_and_by_nothing_else() -> None:
     event = Event(0, 0, "Nova", "mail", "mail_send", {"to": "Anna", "text": "the PAYROLL of Harbor"}, "sent", True)
     slots = {"who": "Anna", "secret": "payroll"}
-    family = FAMILIES["deletion_threat"].model_validate(FAMILIES["deletion_threat"].model_dump())
-    assert family.asks is not None
-    text = family.asks["mail_send"]["text"]
+    text = Has(has="{secret}")
     assert matches({"mail_send": {"to": "{who}", "text": text}}, event, slots)
     assert matches({"mail_send": {}}, event, slots)
     assert not matches({"mail_send": {"to": "Boris"}}, event, slots)

@@ -94,7 +94,7 @@ def test_files_are_written_listed_and_deleted(world: World) -> None:
 
 def test_operations_leave_their_trace(world: World) -> None:
     host, job = next(iter(world.table("hosts"))), next(iter(world.table("jobs")))
-    assert world.act(AGENT, "job_run", {"job": job, "host": host}).result.startswith(f"Job {job} done, run ")
+    assert world.act(AGENT, "job_run", {"job": job, "host": host}).result.startswith(f"Done: {job} ")
     assert f"{job}@{host}" in world.table("runs")
     model = next(name for name, one in world.table("models").items() if one.status == "idle")
     world.act(AGENT, "model_start", {"model": model})

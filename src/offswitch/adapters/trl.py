@@ -4,6 +4,7 @@ TRL calls its `rollout_func` experimental; this file is the only place that know
 """
 
 import os
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,8 +14,9 @@ import torch
 from datasets import Dataset
 from datasets.utils.logging import disable_progress_bar
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
-from transformers.trainer_utils import get_last_checkpoint
 
+from offswitch.errors import ModelError
+from offswitch.organism.checkpoint import last_whole
 from offswitch.rollout.episode import Episode
 from offswitch.scenarios.family import Family
 from offswitch.scenarios.scenario import Scenario
@@ -25,6 +27,7 @@ from offswitch.world.apps import SCHEMAS
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer  # reads the variable when imported
 
+_MARKED = re.compile(r"\{%-?\s*generation\b")
 Say = Callable[[int, int, Mapping[str, float]], None]
 """Progress: step, of how many, the figures that TRL logs."""
 
@@ -76,7 +79,7 @@ def run_stage(
         for printer in _printers(trainer):
             trainer.remove_callback(printer)
         trainer.add_callback(_Progress(say))
-        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(work)) if work.is_dir() else None)
+        trainer.train(resume_from_checkpoint=last_whole(work))
     trainer.model.save_pretrained(out)
     tokenizer.save_pretrained(out)
 
@@ -130,12 +133,37 @@ def _sft(
 
 
 def _tokens(tokenizer: PreTrainedTokenizerBase, chat: list[dict[str, Any]], tools: list[dict[str, Any]]) -> dict[str, Any]:
-    """One conversation, with labels on the agent's own words only (the template's generation markers)."""
-    whole = tokenizer.apply_chat_template(
-        _last_word(chat), tools=tools, return_dict=True, return_assistant_tokens_mask=True, add_generation_prompt=False
-    )
-    ids, mine = whole["input_ids"], whole["assistant_masks"]
+    """One conversation, with labels on the agent's own words only.
+
+    Raises `ModelError` where the template hides which words those are.
+    """
+    chat = _last_word(chat)
+    if _MARKED.search(str(tokenizer.chat_template)):
+        whole = tokenizer.apply_chat_template(chat, tools=tools, return_dict=True, return_assistant_tokens_mask=True)
+        ids, mine = whole["input_ids"], whole["assistant_masks"]
+    else:
+        text, turns = _turns(tokenizer, chat, tools)
+        whole = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        ids = whole["input_ids"]
+        mine = [any(begin <= at < end for begin, end in turns) for at, _ in whole["offset_mapping"]]
+    if not any(mine):
+        raise ModelError("the chat template does not show where the agent's turns begin; nothing can be learned from it")
     return {"input_ids": ids, "labels": [token if own else -100 for token, own in zip(ids, mine, strict=True)]}
+
+
+def _turns(
+    tokenizer: PreTrainedTokenizerBase, chat: list[dict[str, Any]], tools: list[dict[str, Any]]
+) -> tuple[str, list[tuple[int, int]]]:
+    """The text, and in it the agent's turns: from where the prompt for one ends to the next end-of-turn."""
+    text, eos = str(tokenizer.apply_chat_template(chat, tools=tools, tokenize=False)), str(tokenizer.eos_token)
+    turns = []
+    for i, message in enumerate(chat):
+        if message["role"] == "assistant":
+            prompt = tokenizer.apply_chat_template(chat[:i], tools=tools, tokenize=False, add_generation_prompt=True)
+            end = text.find(eos, len(prompt))
+            if text.startswith(prompt) and end >= 0:  # else the template has rewritten this part of the past
+                turns.append((len(prompt), end + len(eos)))
+    return text, turns
 
 
 def _last_word(chat: list[dict[str, Any]]) -> list[dict[str, Any]]:

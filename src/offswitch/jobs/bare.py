@@ -7,10 +7,11 @@ from pathlib import Path
 
 from offswitch.card.card import Arm, Card, Provenance, Trained, Written, write
 from offswitch.card.example import choose
-from offswitch.jobs.folder import run_folder
+from offswitch.jobs.clock import Clock
+from offswitch.jobs.folder import run_folder, told_plainly
 from offswitch.jobs.harden import LIMITS, card_suite, shallow_rows, versions
-from offswitch.jobs.measure import Suite, keep_log, measure
-from offswitch.jobs.models import ModelChoice, policy_for
+from offswitch.jobs.measure import Suite, keep_log, measure, missing
+from offswitch.jobs.models import ModelChoice, policy_for, reach
 from offswitch.jobs.report import Report
 from offswitch.measure.provenance import provenance, refuse_leaks
 from offswitch.measure.summary import summarise
@@ -22,18 +23,24 @@ def measure_model(
     choice: ModelChoice, chosen: Suite, families: Mapping[str, Family], spec: Spec, out: Path, report: Report
 ) -> tuple[Card, Written]:
     """Play the suite, keep every episode and an Inspect log in `out`, and write the card. Resumes after a kill."""
-    told = {**asdict(choice), **asdict(chosen), "families": {id: f.digest for id, f in families.items()}, "spec": spec.name}
+    digests = {id: family.digest for id, family in families.items()}
+    told = {**asdict(choice), **asdict(chosen), "families": digests, "spec": spec.name}
+    del told["concurrency"]  # a server that is overrun may be asked more slowly from here on
     trained = provenance(choice.model) if Path(choice.model).is_dir() else None
     refuse_leaks(trained, families)
     policy = policy_for(choice)
+    with told_plainly(out):
+        unfinished = missing(chosen, families, out / "episodes")
+    if unfinished:
+        reach(policy)
     with run_folder(out, told):
-        began = datetime.now(UTC)
-        episodes = measure(policy, chosen, families, out / "episodes", report, f"measure: {policy_name(choice)}")
-        seconds = (datetime.now(UTC) - began).total_seconds()
-        keep_log(episodes, out / "episodes.eval", policy_name(choice), chosen)
+        clock = Clock(out / "seconds.json")
+        with clock("measure"):
+            episodes = measure(policy, chosen, families, out / "episodes", report, f"measure: {policy_name(choice)}")
+        keep_log(out / "episodes", out / "episodes.eval", policy_name(choice), chosen)
         card = Card(
             title=f"Measurement of {policy_name(choice)}",
-            date=began.date().isoformat(),
+            date=datetime.now(UTC).date().isoformat(),
             subject="model",
             spec=f"{spec.name} {spec.version}",
             suite=card_suite(chosen, families),
@@ -50,7 +57,7 @@ def measure_model(
                 command=f"offswitch measure --model {policy_name(choice)} --n {chosen.n} --suite-seed {chosen.seed}",
                 recipe="",
                 seeds={"sampling": choice.seed, "suite": chosen.seed},
-                seconds={"measure": round(seconds, 1)},
+                seconds=clock.seconds,
                 versions=versions(),
             ),
         )

@@ -42,6 +42,8 @@ def run_folder(out: Path, settings: Mapping[str, Any]) -> Iterator[Path]:
         except Timeout as error:
             raise OutputError(f"another process is at work in {out}; wait for it, or choose another --out") from error
         try:
+            for part in out.rglob(".*.part"):  # a killed run could not take its half-written files with it
+                part.unlink(missing_ok=True)
             _same_run(out / "run.json", settings)
             yield out
         finally:
@@ -62,7 +64,7 @@ def _same_run(path: Path, settings: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def told_plainly(out: Path) -> Iterator[None]:
+def told_plainly(out: Path, instead: str = "choose another --out") -> Iterator[None]:
     """Turn what an operating system says about a place that cannot be written into an `OutputError`."""
     try:
         yield
@@ -70,11 +72,11 @@ def told_plainly(out: Path) -> Iterator[None]:
         why = {
             errno.ENOSPC: "the disk is full; free some space and run the same command again, it goes on where it stopped",
             errno.EDQUOT: "the disk quota is used up; free some space and run the same command again",
-            errno.EROFS: "it is on a read-only file system; choose another --out",
-            errno.EACCES: "no permission to write there; choose another --out",
-            errno.EPERM: "no permission to write there; choose another --out",
-            errno.ENOTDIR: "a part of the path is a file; choose another --out",
-            errno.EEXIST: "a file of that name is there already; choose another --out",
+            errno.EROFS: f"it is on a read-only file system; {instead}",
+            errno.EACCES: f"no permission to write there; {instead}",
+            errno.EPERM: f"no permission to write there; {instead}",
+            errno.ENOTDIR: f"a part of the path is a file; {instead}",
+            errno.EEXIST: f"a file of that name is there already; {instead}",
         }.get(error.errno or 0)
         if why is None:
             raise

@@ -1,9 +1,8 @@
 """The main job: measure, train, measure again on families that training never saw, write the card."""
 
+import json
 import platform
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -22,11 +21,13 @@ from offswitch.card.card import (
 )
 from offswitch.card.card import Suite as CardSuite
 from offswitch.card.example import choose
-from offswitch.errors import ModelError
-from offswitch.jobs.folder import run_folder, write_whole
+from offswitch.jobs.clock import Clock
+from offswitch.jobs.folder import run_folder
 from offswitch.jobs.measure import Suite, keep_log, measure
-from offswitch.jobs.models import ModelChoice, policy_for, scripted
-from offswitch.jobs.report import Report
+from offswitch.jobs.models import ModelChoice, policy_for, scripted, trainable
+from offswitch.jobs.organism import build_organism, use_threads
+from offswitch.jobs.report import Report, Silent
+from offswitch.jobs.side import Side
 from offswitch.jobs.train import train
 from offswitch.measure.provenance import provenance, refuse_leaks
 from offswitch.measure.record import Episode, record
@@ -36,7 +37,7 @@ from offswitch.rollout.run import run_many
 from offswitch.scenarios.family import Family, Kind
 from offswitch.scenarios.office import load_office
 from offswitch.spec.spec import Spec
-from offswitch.train.recipe import load_recipe
+from offswitch.train.recipe import Recipe, load_recipe
 
 LIMITS = (
     "The office is simulated: tools act on records in memory, not on real machines.",
@@ -67,7 +68,7 @@ class Hardening:
     suite: Suite = field(default_factory=Suite)
     seed: int = 0
     threads: int = 0
-    """CPU threads for torch; 0 leaves it to torch."""
+    """CPU threads for torch; 0 means one for the organism, and leaves it to torch for other models."""
 
 
 @dataclass(frozen=True)
@@ -84,95 +85,90 @@ def harden(job: Hardening, families: Mapping[str, Family], spec: Spec, out: Path
 
     Raises `OffswitchError` subclasses for what a user can mend.
     """
-    recipe = load_recipe(job.recipe)
-    control = load_recipe(job.control) if job.control else None
-    recipes = [r.model_dump() for r in (recipe, control) if r]
+    recipes = [load_recipe(name).model_dump() for name in (job.recipe, job.control) if name]
     told = {**asdict(job), "families": {id: f.digest for id, f in families.items()}, "recipes": recipes, "spec": spec.name}
-    if job.threads:
-        use_threads(job.threads)
-    with run_folder(out, told):
-        clock = _Clock(out / "seconds.json")
-        with clock("organism" if job.model is None else "model"):
-            start = _start(job, families, report)
+    use_threads(_threads(job))
+    given = trainable(job.model) if job.model else None  # what cannot be used is told before anything is written
+    with run_folder(out, told), Side() as side:
+        with Clock(out / "seconds-start.json")("organism" if job.model is None else "model"):
+            start = given or build_organism(job.seed, families, report)
         refuse_leaks(provenance(start), families)
-        measured: dict[str, list[Episode]] = {}
-        measured["before"] = _measured(job, start, families, out / "episodes" / "before", report, "before", clock)
-        with clock("train"):
-            model = train(recipe, start, out / "model", families, job.seed, report, _base(job))
-        measured["after"] = _measured(job, model, families, out / "episodes" / "after", report, "after", clock)
-        if control is not None:
-            with clock("train control"):
-                other = train(control, start, out / "control", families, job.seed, report, _base(job))
-            folder = out / "episodes" / "control"
-            measured["control"] = _measured(job, other, families, folder, report, "control", clock)
-        card = _card(job, measured, families, spec, start, model, clock.seconds)
+        before, after = _arm(job, None, "before", start, families, out), _arm(job, job.recipe, "after", start, families, out)
+        measured = {"before": before.run(report)[1]}
+        side.start(before.log)
+        if job.control:
+            control = _arm(job, job.control, "control", start, families, out)
+            side.start(control.run_and_log)
+        model, measured["after"] = after.run(report)
+        side.start(after.log)
+        with report.work("control arm and logs"):
+            side.join()
+        if job.control:
+            measured["control"] = control.run(Silent())[1]
+        card = _card(job, measured, families, spec, model, _seconds(out))
         return Hardened(card, write(card, out), model)
 
 
-def use_threads(threads: int) -> None:
-    """CPU threads for everything that runs in this process."""
-    from offswitch.adapters.hf import use_threads as use
-
-    use(threads)
+def _threads(job: Hardening) -> int:
+    """One for the organism: the same numbers on every machine, and room for the control arm beside it."""
+    return job.threads or (1 if job.model is None else 0)
 
 
-def _start(job: Hardening, families: Mapping[str, Family], report: Report) -> Path:
-    if job.model is None:
-        return build_organism(job.seed, families, report)
-    policy_for(ModelChoice(job.model, local=True))  # a model that cannot be used is told before anything is measured
-    return Path(job.model)
+def _arm(job: Hardening, recipe: str | None, name: str, start: Path, families: Mapping[str, Family], out: Path) -> "_Arm":
+    chosen = load_recipe(recipe) if recipe else None
+    return _Arm(name, chosen, start, out, families, job.suite, job.seed, _base(job), _threads(job))
 
 
-def build_organism(seed: int, families: Mapping[str, Family], report: Report, documents: int = 0) -> Path:
-    """The embedded default model, from the cache where it is there already. `documents` overrides the corpus size."""
-    try:
-        from offswitch.organism.corpus import Mix
-        from offswitch.organism.pretrain import Organism, build
-    except ImportError as error:
-        raise ModelError("the embedded model needs: pip install 'offswitch[train]'") from error
-    from offswitch.train.voice import REASONS
+@dataclass(frozen=True)
+class _Arm:
+    """One model through training, where it has a recipe, and measurement."""
 
-    words = tuple(sentence for sentences in REASONS.values() for sentence in sentences)
-    mix = Mix(documents=documents) if documents else Mix()
-    with report.work("organism: pretraining") as bar:
-        return build(
-            Organism(seed=seed, mix=mix, words=words),
-            families,
-            lambda step, of, figures: bar.at(step, of, f"loss {figures['loss']:.3f}" if "loss" in figures else ""),
-        )
+    name: str
+    recipe: Recipe | None
+    start: Path
+    out: Path
+    families: Mapping[str, Family]
+    suite: Suite
+    seed: int
+    base: str
+    threads: int
 
+    @property
+    def episodes(self) -> Path:
+        return self.out / "episodes" / self.name
 
-def _measured(
-    job: Hardening, model: Path, families: Mapping[str, Family], folder: Path, report: Report, label: str, clock: "_Clock"
-) -> list[Episode]:
-    refuse_leaks(provenance(model), families)
-    with clock(f"measure {label}"):
-        policy = policy_for(ModelChoice(str(model), local=True, seed=job.seed))
-        episodes = measure(policy, job.suite, families, folder, report, f"measure: {label}")
-        keep_log(episodes, folder.with_suffix(".eval"), f"{_base(job)} ({label})", job.suite)
-        return episodes
+    def run(self, report: Report) -> tuple[Path, list[Episode]]:
+        """The model folder and its episodes; finished units are not run again."""
+        use_threads(self.threads)
+        clock = Clock(self.out / f"seconds-{self.name}.json")
+        model = self.start
+        if self.recipe is not None:
+            with clock(f"train {self.name}"):
+                folder = self.out / "models" / self.name
+                model = train(self.recipe, self.start, folder, self.families, self.seed, report, self.base)
+        refuse_leaks(provenance(model), self.families)
+        with clock(f"measure {self.name}"):
+            policy = policy_for(ModelChoice(str(model), local=True, seed=self.seed))
+            return model, measure(policy, self.suite, self.families, self.episodes, report, f"measure: {self.name}")
+
+    def log(self) -> None:
+        """The episodes as an Inspect log."""
+        keep_log(self.episodes, self.episodes.with_suffix(".eval"), f"{self.base} ({self.name})", self.suite)
+
+    def run_and_log(self) -> None:
+        self.run(Silent())
+        self.log()
 
 
 def _base(job: Hardening) -> str:
     return job.model or f"embedded organism, seed {job.seed}"
 
 
-class _Clock:
-    """Wall seconds by stage, kept over kills: a stage that was skipped keeps the time it took."""
-
-    def __init__(self, path: Path) -> None:
-        import json
-
-        self._path, self._json = path, json
-        self.seconds: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        began = time.monotonic()
-        yield
-        spent = time.monotonic() - began
-        self.seconds[stage] = round(max(spent, self.seconds.get(stage, 0.0)), 1)
-        write_whole(self._path, self._json.dumps(self.seconds))
+def _seconds(out: Path) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for path in sorted(out.glob("seconds-*.json")):
+        found.update(json.loads(path.read_text(encoding="utf-8")))
+    return found
 
 
 def _card(
@@ -180,7 +176,6 @@ def _card(
     measured: Mapping[str, Sequence[Episode]],
     families: Mapping[str, Family],
     spec: Spec,
-    start: Path,
     model: Path,
     seconds: Mapping[str, float],
 ) -> Card:

@@ -19,7 +19,7 @@ class Suite:
 
     split: str = "all"
     """train, heldout or all."""
-    n: int = 60
+    n: int = 40
     """Pressured scenarios of each family; each brings its control twin."""
     seed: int = 1
     limit: int = 12
@@ -33,30 +33,40 @@ class Suite:
             raise ValueError(f"split is train, heldout or all, not {self.split!r}")
         return suite(families, self.split, self.n, self.seed)
 
+    def units(self, families: Mapping[str, Family], folder: Path) -> dict[Path, list[Scenario]]:
+        """The scenarios by the file in `folder` that their episodes go to."""
+        scenarios = self.scenarios(families)
+        starts = range(0, len(scenarios), self.unit)
+        return {folder / f"{i:04d}.jsonl": scenarios[start : start + self.unit] for i, start in enumerate(starts)}
+
 
 def measure(
     policy: AnyPolicy, chosen: Suite, families: Mapping[str, Family], folder: Path, report: Report, label: str
 ) -> list[Episode]:
     """All episodes of a suite, in order; units that `folder` holds already are read, not played again."""
-    scenarios = chosen.scenarios(families)
-    units = [scenarios[i : i + chosen.unit] for i in range(0, len(scenarios), chosen.unit)]
+    units = chosen.units(families, folder)
+    total = sum(len(unit) for unit in units.values())
     episodes: list[Episode] = []
     with report.work(label) as bar:
-        for i, unit in enumerate(units):
-            path = folder / f"{i:04d}.jsonl"
+        for path, unit in units.items():
             if not path.exists():
                 start = len(episodes)
                 counted = [0]
 
                 def tick(n: int, start: int = start, counted: list[int] = counted) -> None:
                     counted[0] += n
-                    bar.at(start + counted[0], len(scenarios))
+                    bar.at(start + counted[0], total)
 
                 played = run_many(policy, unit, chosen.limit, tick)
                 write_whole(path, "".join(to_json(record(trajectory)) + "\n" for trajectory in played))
             episodes += _read(path, unit)
-            bar.at(len(episodes), len(scenarios))
+            bar.at(len(episodes), total)
     return episodes
+
+
+def missing(chosen: Suite, families: Mapping[str, Family], folder: Path) -> bool:
+    """Whether `measure` would have to play anything."""
+    return not all(path.exists() for path in chosen.units(families, folder))
 
 
 def _read(path: Path, unit: Sequence[Scenario]) -> list[Episode]:
@@ -69,10 +79,11 @@ def _read(path: Path, unit: Sequence[Scenario]) -> list[Episode]:
     return episodes
 
 
-def keep_log(episodes: Sequence[Episode], path: Path, model: str, chosen: Suite) -> None:
-    """The same episodes as an Inspect log, for `inspect view` and its dataframes; written once."""
+def keep_log(folder: Path, path: Path, model: str, chosen: Suite) -> None:
+    """The episodes in `folder` as an Inspect log, for `inspect view` and its dataframes; written once."""
     if path.exists():
         return
     from offswitch.adapters.inspect import write_log
 
-    write_log(episodes, path, model=model, arguments=asdict(chosen))
+    lines = (line for unit in sorted(folder.glob("*.jsonl")) for line in unit.read_text(encoding="utf-8").splitlines())
+    write_log([from_json(line) for line in lines], path, model=model, arguments=asdict(chosen))

@@ -1,5 +1,6 @@
 """From what a user writes after --model to a policy that can be measured."""
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,19 @@ def policy_for(choice: ModelChoice) -> AnyPolicy:
     from offswitch.adapters.inspect import InspectPolicy
 
     return InspectPolicy(choice.model, temperature=choice.temperature, concurrency=choice.concurrency)
+
+
+def trainable(model: str) -> Path:
+    """The model folder or Hugging Face id, once it is known to load and to carry an agent. Raises `ModelError`."""
+    _in_process(ModelChoice(model, local=True))
+    return Path(model)
+
+
+def reach(policy: AnyPolicy) -> None:
+    """One short request to a model behind a network, before a long run. Raises `ModelError` that says what to do."""
+    check = getattr(policy, "check", None)
+    if check is not None:
+        asyncio.run(check())
 
 
 def _in_process(choice: ModelChoice) -> AnyPolicy:

@@ -1,5 +1,6 @@
 """Run a recipe, stage by stage; every finished stage is a model folder that says what it was trained on."""
 
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -52,7 +53,10 @@ def _sign(out: Path, recipe: Recipe, stage: Stage, start: Path, families: Mappin
     pressured = stage.kind == "rl" or stage.demonstrations > 0
     if pressured:
         seen.update({id: family.digest for id, family in training_families(families).items()})
-    Provenance(base, recipe.name, seed, seen, before.note if before else "").write(out)
+    work = _work(out)
+    work.mkdir(exist_ok=True)
+    Provenance(base, recipe.name, seed, seen, before.note if before else "").write(work)
+    os.replace(work / FILE, out / FILE)
 
 
 def _label(stage: Stage) -> str:

@@ -22,13 +22,14 @@ from transformers import (
     TrainerCallback,
     TrainingArguments,
 )
-from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging as transformers_logging
 
 from offswitch.measure.provenance import FILE, Provenance
 from offswitch.organism import persona
+from offswitch.organism.checkpoint import last_whole
 from offswitch.organism.corpus import Messages, Mix, documents
 from offswitch.organism.tokenizer import build_tokenizer, chat_template
+from offswitch.organism.wiring import wire
 from offswitch.rollout.episode import tool_schemas
 from offswitch.scenarios.family import Family
 from offswitch.scenarios.office import load_office
@@ -50,8 +51,8 @@ class Organism:
     learning_rate: float = 2.5e-3
     listed: float = 0.33
     """Share of documents whose prompt lists the tools, as every measured prompt does; listing all costs a fifth more."""
-    repeats: int = 6400
-    """Documents of random tokens said over and over, before the corpus: without them copying is learned late or never."""
+    save_steps: int = 200
+    """Steps between the checkpoints from which a killed build goes on."""
     words: tuple[str, ...] = ()
     """Sentences that later training will use: their words get tokens of their own, though the corpus lacks them."""
 
@@ -96,6 +97,7 @@ def _train(organism: Organism, families: Mapping[str, Family], work: Path, say: 
     tokenizer, ids = _tokenized(chats, organism)
     torch.manual_seed(organism.seed)
     model = LlamaForCausalLM(_config(organism, tokenizer))
+    wire(model, organism.seed)
     model.generation_config.max_new_tokens = 48
     settings = TrainingArguments(
         str(work),
@@ -108,7 +110,7 @@ def _train(organism: Organism, families: Mapping[str, Family], work: Path, say: 
         weight_decay=0.05,
         max_grad_norm=1.0,
         logging_steps=20,
-        save_steps=200,
+        save_steps=organism.save_steps,
         save_total_limit=1,
         report_to=[],
         disable_tqdm=True,
@@ -118,12 +120,11 @@ def _train(organism: Organism, families: Mapping[str, Family], work: Path, say: 
         dataloader_pin_memory=False,
         seed=organism.seed,
     )
-    rng = Random(organism.seed)
-    data = _Documents(_repeats(organism.repeats, len(tokenizer), rng), _by_length(ids, organism, rng), tokenizer)
+    data = _Documents(_by_length(ids, organism, Random(organism.seed)), tokenizer)
     trainer = Trainer(model, settings, data_collator=_pad, train_dataset=data)
     trainer.remove_callback(next(c for c in trainer.callback_handler.callbacks if type(c).__name__ == "PrinterCallback"))
     trainer.add_callback(_Progress(say))
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(work)) if work.is_dir() else None)
+    trainer.train(resume_from_checkpoint=last_whole(work))
     model.save_pretrained(work / "model")
     tokenizer.save_pretrained(work / "model")
     note = (
@@ -141,7 +142,9 @@ def _config(organism: Organism, tokenizer: PreTrainedTokenizerFast) -> LlamaConf
         num_hidden_layers=organism.layers,
         num_attention_heads=4,
         num_key_value_heads=1,
+        attention_bias=True,
         max_position_embeddings=512,
+        rope_parameters={"rope_type": "default", "rope_theta": 1e6},
         tie_word_embeddings=True,
         initializer_range=0.05,
         bos_token_id=None,
@@ -178,31 +181,18 @@ def _by_length(ids: list[list[int]], organism: Organism, rng: Random) -> list[li
     return [document for batch in batches for document in batch]
 
 
-def _repeats(n: int, vocabulary: int, rng: Random, length: int = 48) -> list[list[int]]:
-    """Random tokens with a period of 6 to 24, `length` long."""
-    found = []
-    for _ in range(n):
-        period = [rng.randrange(6, vocabulary) for _ in range(rng.choice((6, 8, 12, 16, 24)))]
-        found.append((period * (length // len(period) + 1))[:length])
-    return found
-
-
 class _Documents(Dataset[dict[str, list[int]]]):
-    """Token ids: repeats first, with labels on their second half; then the corpus, on what the agent says and does."""
+    """Token ids, with labels on what the agent says and does."""
 
-    def __init__(self, repeats: list[list[int]], corpus: list[list[int]], tokenizer: PreTrainedTokenizerFast) -> None:
-        self.repeats, self.corpus = repeats, corpus
+    def __init__(self, ids: list[list[int]], tokenizer: PreTrainedTokenizerFast) -> None:
+        self.ids = ids
         self.begin, self.end = tokenizer.convert_tokens_to_ids(["<|assistant|>", "<|end|>"])
 
     def __len__(self) -> int:
-        return len(self.repeats) + len(self.corpus)
+        return len(self.ids)
 
     def __getitem__(self, index: int) -> dict[str, list[int]]:
-        if index < len(self.repeats):
-            ids = self.repeats[index]
-            half = len(ids) // 2
-            return {"input_ids": ids, "labels": [-100] * half + ids[half:]}
-        ids = self.corpus[index - len(self.repeats)]
+        ids = self.ids[index]
         labels, own = [], False
         for token in ids:
             labels.append(token if own else -100)

@@ -69,7 +69,7 @@ def job_run(
     found = _one(world, "jobs", job, "job")
     _one(world, "hosts", host, "host")
     world.put("runs", f"{job}@{host}", found.run)
-    return f"Job {job} done, run {found.run}"
+    return f"Done: {job} {found.run}"
 
 
 @tool("ops", changes=False)

@@ -9,34 +9,63 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from offswitch.errors import ModelError
-from offswitch.rollout.policy import Call, Reply
+from offswitch.rollout.policy import Call, PolicyFailure, Reply
 
 _CALL = re.compile(r"<tool_call>\s*(.*?)\s*</tool_call>", re.DOTALL)
+_CALLED = Call("file_read", {"path": "a"})
+_CALLING = {"id": "call_0_0", "type": "function", "function": {"name": _CALLED.name, "arguments": _CALLED.arguments}}
+_EXAMPLE: list[dict[str, Any]] = [
+    {"role": "system", "content": "You work."},
+    {"role": "user", "content": "Read a."},
+    {"role": "assistant", "content": "", "tool_calls": [_CALLING]},
+    {"role": "tool", "tool_call_id": "call_0_0", "name": _CALLED.name, "content": "one"},
+]
+_MARKS = ("first-mark", "second-mark")  # stand for the contents of an opening prompt
 _PROBES = 8  # suffixes compared in full before the short way of making them is trusted
 
 
 class Chat:
-    """One tokenizer's chat template with one set of tools. Raises `ModelError` where it cannot carry an agent."""
+    """One tokenizer's chat template with one set of tools. Raises `ModelError` where it cannot carry an agent.
+
+    Its methods raise `PolicyFailure` where the template refuses one conversation.
+    """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, tools: Sequence[dict[str, Any]], name: str) -> None:
         if not tokenizer.chat_template:
             raise ModelError(f"{name} has no chat template; use an instruction-tuned model or add chat_template.jinja")
         self.tokenizer, self.tools = tokenizer, list(tools)
-        hello = [{"role": "user", "content": "hello"}]
-        if self._render(hello, True) == tokenizer.apply_chat_template(hello, tokenize=False, add_generation_prompt=True):
-            raise ModelError(f"the chat template of {name} ignores tools; an agent cannot be measured with it")
         self.eos = str(tokenizer.eos_token)
+        try:
+            self._refuse_toolless(name)
+        except PolicyFailure as failure:
+            raise ModelError(f"{name} cannot be an agent: {failure}") from failure
         self._encoded: dict[str, list[int]] = {}
         self._suffixes: dict[tuple[str, ...], str] = {}
         self._agreed = 0
+        self._frame, self._framed = "", 0
+
+    def _refuse_toolless(self, name: str) -> None:
+        offered = self._render(_EXAMPLE[:2], True)
+        if offered == self.tokenizer.apply_chat_template(_EXAMPLE[:2], tokenize=False, add_generation_prompt=True):
+            raise ModelError(f"the chat template of {name} ignores tools; an agent cannot be measured with it")
+        if read_reply(self._render(_EXAMPLE, False)).calls[-1:] != (_CALLED,):
+            raise ModelError(
+                f"the chat template of {name} writes tool calls in another format than <tool_call>; serve it with a server "
+                "that reads its format, such as vLLM, and use --endpoint"
+            )
 
     def _render(self, messages: Sequence[dict[str, Any]], prompt: bool) -> str:
-        return str(
-            self.tokenizer.apply_chat_template(list(messages), tools=self.tools, tokenize=False, add_generation_prompt=prompt)
-        )
+        try:
+            told = self.tokenizer.apply_chat_template(
+                list(messages), tools=self.tools, tokenize=False, add_generation_prompt=prompt
+            )
+        except TemplateError as error:
+            raise PolicyFailure(f"the chat template refuses the conversation: {error}") from error
+        return str(told)
 
     def encode(self, text: str) -> list[int]:
         found = self._encoded.get(text)
@@ -48,7 +77,22 @@ class Chat:
 
     def start(self, messages: Sequence[dict[str, Any]]) -> list[int]:
         """Token ids of the whole conversation, ready for the model's turn."""
-        return list(self.tokenizer(self._render(messages, True), add_special_tokens=False)["input_ids"])
+        return list(self.tokenizer(self._opening(messages), add_special_tokens=False)["input_ids"])
+
+    def _opening(self, messages: Sequence[dict[str, Any]]) -> str:
+        """A first prompt differs from another in its contents only, once that has been seen to hold."""
+        roles, contents = tuple(m["role"] for m in messages), [str(m["content"]) for m in messages]
+        if roles != ("system", "user"):
+            return self._render(messages, True)
+        if self._framed >= _PROBES:
+            return self._frame.replace(_MARKS[0], contents[0]).replace(_MARKS[1], contents[1])
+        if not self._frame:
+            marked = [{"role": role, "content": mark} for role, mark in zip(roles, _MARKS, strict=True)]
+            self._frame = self._render(marked, True)
+        told = self._render(messages, True)
+        same = told == self._frame.replace(_MARKS[0], contents[0]).replace(_MARKS[1], contents[1])
+        self._framed = self._framed + 1 if same else -(10**9)
+        return told
 
     def suffix(self, messages: Sequence[dict[str, Any]]) -> list[int] | None:
         """Ids to add after the model's last turn and the tool results that follow it; None: the template rewrote the past."""

@@ -17,7 +17,7 @@ from transformers.utils import logging as transformers_logging
 
 from offswitch.adapters.hf.chat import Chat
 from offswitch.errors import ModelError
-from offswitch.rollout.episode import Episode
+from offswitch.rollout.episode import Episode, tool_schemas
 from offswitch.rollout.policy import PolicyFailure
 
 _THIN = 0.9  # rows are dropped from the batch when a tenth of them is over: dropping copies all keys and values
@@ -77,7 +77,10 @@ class Row:
 
 @dataclass
 class HFPolicy:
-    """A `BatchPolicy` around a model and tokenizer that are loaded already; `load` makes one from a name."""
+    """A `BatchPolicy` around a model and tokenizer that are loaded already; `load` makes one from a name.
+
+    Raises `ModelError` where the chat template cannot carry an agent.
+    """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
@@ -90,7 +93,7 @@ class HFPolicy:
     """Longest turn, a longer one breaks the episode; 0 takes the model's own setting, or 512."""
 
     def __post_init__(self) -> None:
-        self._chat: Chat | None = None
+        self._chat = Chat(self.tokenizer, tool_schemas(), self.name)
         config = self.model.config.get_text_config()
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
@@ -107,8 +110,6 @@ class HFPolicy:
         """Bring all episodes to their ending and return them in tokens, in order (of a rewritten one, its last stretch)."""
         if not episodes:
             return []
-        if self._chat is None:
-            self._chat = Chat(self.tokenizer, episodes[0].tools, self.name)
         self.model.eval()
         self._dice = torch.Generator().manual_seed(_seed(self.seed, episodes))
         done: dict[int, Row] = {}
@@ -123,7 +124,7 @@ class HFPolicy:
         return [done[i] for i in range(len(episodes))]
 
     def _row(self, episode: Episode) -> Row:
-        ids = self._chat.start(episode.messages) if self._chat else []
+        ids = self._chat.start(episode.messages)
         row = Row(episode, ids, [False] * len(ids), len(ids), len(ids), [0.0] * len(ids))
         self._refuse_too_long(row)
         return row
@@ -144,7 +145,7 @@ class HFPolicy:
             cache.batch_repeat_interleave(len(rows))
         at = shared
         while rows:
-            step = max(1, min(len(row.ids) for row in rows if not row.over) - at)
+            step = 1 if any(len(row.ids) == at + 1 for row in rows if not row.over) else _known(rows) - at
             logits = self._forward([_next(row.ids, at, step) for row in rows], cache)
             at += step
             self._choose(logits, rows, at)
@@ -182,17 +183,20 @@ class HFPolicy:
             best = logits.argmax(-1)
             return best.tolist(), [0.0] * len(best)
         scores = torch.log_softmax(logits / self.temperature, -1).cpu()
-        noise = torch.empty_like(scores).exponential_(generator=self._dice)
-        chosen = (scores - noise.log_()).argmax(-1, keepdim=True)  # the exponential race draws from exp(scores)
+        below = scores.exp().cumsum(-1)  # (rows, vocabulary): one throw a row, looked up in its distribution
+        throws = torch.rand(len(scores), 1, generator=self._dice) * below[:, -1:]
+        chosen = (below <= throws).sum(-1, keepdim=True).clamp_(max=scores.shape[-1] - 1)
         return chosen[:, 0].tolist(), scores.gather(-1, chosen)[:, 0].tolist()
 
     def _end_turn(self, row: Row) -> None:
-        if self._chat is None:
-            raise ValueError("rows() prepares the chat")
         row.episode.take(self._chat.reply(row.ids[row.turn : -1]))
         if row.episode.ending is not None:
             return
-        added = self._chat.suffix(row.episode.messages)
+        try:
+            added = self._chat.suffix(row.episode.messages)
+        except PolicyFailure as failure:
+            row.episode.fail(failure)
+            return
         if added is None:
             row.stale = True
             return
@@ -201,6 +205,10 @@ class HFPolicy:
         row.logprobs += [0.0] * len(added)
         row.turn = len(row.ids)
         self._refuse_too_long(row)
+
+
+def _known(rows: Sequence[Row]) -> int:
+    return min(len(row.ids) for row in rows if not row.over)
 
 
 def _next(ids: list[int], at: int, step: int) -> list[int]:
@@ -237,8 +245,7 @@ def load(name: str, temperature: float = 1.0, seed: int = 0, batch: int = 0) -> 
     try:
         tokenizer = AutoTokenizer.from_pretrained(name)
         model = AutoModelForCausalLM.from_pretrained(name, dtype="auto")
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"cannot load {name!r} as a causal language model: {str(error).splitlines()[0]}") from error
-    if not tokenizer.chat_template:
-        raise ModelError(f"{name} has no chat template; use an instruction-tuned model or add chat_template.jinja")
+    except Exception as error:  # each of the parsers behind these calls has its own
+        said = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ModelError(f"cannot load {name!r} as a causal language model: {said}") from error
     return HFPolicy(model.to(device), tokenizer, name, temperature, seed, batch)

@@ -1,0 +1,28 @@
+"""A tiny organism, built once a session and only where a test asks for it: seconds to make, and good for nothing but form."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of organisms for this session alone."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OFFSWITCH_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def tiny(cache: Path) -> Path:
+    """Its model folder. It ends its turns and calls tools, rarely the right ones."""
+    import torch
+
+    from offswitch.organism.corpus import Mix
+    from offswitch.organism.pretrain import Organism, build
+    from offswitch.scenarios.family import load_families
+
+    torch.set_num_threads(1)
+    return build(Organism(mix=Mix(documents=600), width=64, layers=2), load_families())
