@@ -22,7 +22,7 @@ bench: $(READY)  ## speed, as ratios in one run
 	$(BIN)/python -m bench
 
 docs: $(READY)  ## regenerate docs/scenarios.md
-	$(BIN)/python -m offswitch.scenarios.docs
+	$(BIN)/python -m offswitch.scenarios.docs > docs/scenarios.md
 
 clean:
 	rm -rf $(VENV) runs

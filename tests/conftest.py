@@ -25,4 +25,4 @@ def tiny(cache: Path) -> Path:
     from offswitch.scenarios.family import load_families
 
     torch.set_num_threads(1)
-    return build(Organism(mix=Mix(documents=600), width=64, layers=2), load_families())
+    return build(Organism(mix=Mix(documents=400), width=64, layers=2, batch=8), load_families())

@@ -8,14 +8,11 @@ from typing import Any
 import pytest
 import torch
 from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
     Gemma3ForCausalLM,
     Gemma3TextConfig,
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
     Qwen3Config,
     Qwen3ForCausalLM,
 )
@@ -30,7 +27,7 @@ from offswitch.rollout.policy import Call, Reply
 from offswitch.rollout.run import run_many
 from offswitch.rollout.scripted import corrigible
 from offswitch.scenarios.family import load_families
-from offswitch.scenarios.scenario import suite
+from offswitch.scenarios.scenario import Scenario, suite
 
 SCENARIOS = suite(load_families(), "all", 1, 3)
 QWEN = """
@@ -62,17 +59,33 @@ QWEN = """
 """In the manner of Qwen: results are in the user's turn, and a line break follows each end of turn."""
 
 
-@pytest.fixture(scope="module")
-def model(tiny: Path) -> PreTrainedModel:
-    return AutoModelForCausalLM.from_pretrained(tiny)
+SIZE = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "head_dim": 8}
+KINDS: dict[str, Callable[[int], PreTrainedModel]] = {
+    "llama": lambda n: LlamaForCausalLM(LlamaConfig(vocab_size=n, num_key_value_heads=2, initializer_range=0.3, **SIZE)),
+    "qwen3": lambda n: Qwen3ForCausalLM(Qwen3Config(vocab_size=n, num_key_value_heads=2, initializer_range=0.3, **SIZE)),
+    "gemma3": lambda n: Gemma3ForCausalLM(
+        Gemma3TextConfig(vocab_size=n, num_key_value_heads=1, sliding_window=16, initializer_range=0.3, **SIZE)
+    ),
+}
 
 
-@pytest.fixture(scope="module")
-def tokenizer(tiny: Path) -> PreTrainedTokenizerBase:
-    return AutoTokenizer.from_pretrained(tiny)
+def made(kind: str = "llama", template: str = QWEN, ends: float = 5.0, **options: Any) -> HFPolicy:
+    """A model of random weights whose turns end soon, the sooner the larger `ends`; each turn is taken to list the files."""
+    torch.manual_seed(0)
+    tokenizer = build_tokenizer([])
+    tokenizer.chat_template = template
+    model = KINDS[kind](len(tokenizer))
+    head = torch.nn.Linear(SIZE["hidden_size"], len(tokenizer))
+    torch.nn.init.normal_(head.weight, std=0.3)
+    torch.nn.init.zeros_(head.bias)
+    head.bias.data[tokenizer.eos_token_id] = ends
+    model.lm_head = head
+    policy = HFPolicy(model, tokenizer, kind, **{"temperature": 0, "max_new_tokens": 60, **options})
+    policy._chat.reply = lambda ids: Reply("", (Call("file_list", {}),))  # type: ignore[method-assign]
+    return policy
 
 
-def played(policy: HFPolicy, scenarios: Sequence[Any] = SCENARIOS, limit: int = 12) -> list[Row]:
+def played(policy: HFPolicy, scenarios: Sequence[Scenario] = SCENARIOS[:6], limit: int = 3) -> list[Row]:
     return policy.rows([Episode(scenario, limit) for scenario in scenarios])
 
 
@@ -93,49 +106,60 @@ def alone(model: PreTrainedModel, ids: list[int], most: int, eos: int) -> list[i
 
 
 def assert_as_alone(policy: HFPolicy, rows: Sequence[Row]) -> None:
-    eos = policy.tokenizer.eos_token_id
-    assert any(len(turns(row)) > 1 for row in rows)
     for row in rows:
+        assert row.episode.ending is not None
         for begin, end in turns(row):
-            assert row.ids[begin:end] == alone(policy.model, row.ids[:begin], policy.max_new_tokens, eos)
+            said = alone(policy.model, row.ids[:begin], policy.max_new_tokens, policy.tokenizer.eos_token_id)
+            assert row.ids[begin:end] == said
 
 
-def test_lockstep_says_what_plain_generation_says(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    policy = HFPolicy(model, tokenizer, "tiny", temperature=0)
-    rows = played(policy, SCENARIOS[::3])
-    assert all(row.episode.ending is not None for row in rows)
+@pytest.mark.parametrize("kind", KINDS)
+def test_lockstep_says_what_plain_generation_says(kind: str) -> None:
+    policy = made(kind)
+    rows = played(policy)
     assert_as_alone(policy, rows)
+    assert {len(turns(row)) for row in rows} >= {3}
+    assert {row.episode.ending for row in rows} >= {Ending.OUT_OF_STEPS}
 
 
-@pytest.mark.parametrize("temperature", [0.0, 0.7])
-def test_batches_change_nothing_but_the_dice(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, temperature: float
-) -> None:
-    whole, again, small = (
-        [row.ids for row in played(HFPolicy(model, tokenizer, "tiny", temperature, batch=batch))] for batch in (64, 64, 5)
-    )
+def test_a_folder_is_loaded_and_played(tiny: Path) -> None:
+    policy = load(str(tiny), temperature=0)
+    assert policy.max_new_tokens == 48  # the folder's own setting
+    assert_as_alone(policy, played(policy, SCENARIOS[::3], limit=12))
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.9])
+def test_batches_change_nothing_but_the_dice(temperature: float) -> None:
+    whole, again, small = ([row.ids for row in played(made(temperature=temperature, batch=n))] for n in (64, 64, 4))
     assert again == whole
     assert (small == whole) == (temperature == 0)
 
 
-def test_rows_tell_what_was_sampled_and_how_likely_it_was(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    rows = played(HFPolicy(model, tokenizer, "tiny", temperature=0.8, seed=1), SCENARIOS[::2])
-    for row in rows:
+def test_the_seed_moves_the_dice() -> None:
+    first, other = ([row.ids for row in played(made(temperature=1.0, seed=seed))] for seed in (0, 1))
+    assert first != other
+
+
+def test_rows_tell_what_was_sampled_and_how_likely_it_was() -> None:
+    policy = made(temperature=0.8)
+    for row in played(policy):
         assert len(row.ids) == len(row.sampled) == len(row.logprobs)
         assert not any(row.sampled[: row.prompt])
         with torch.inference_mode():
-            logits = model(torch.tensor([row.ids])).logits[0].float() / 0.8
+            logits = policy.model(torch.tensor([row.ids])).logits[0].float() / 0.8
         likely = torch.log_softmax(logits, -1)[range(len(row.ids) - 1), row.ids[1:]].tolist()
         for i, own in enumerate(row.sampled):
             assert row.logprobs[i] == (pytest.approx(likely[i - 1], abs=2e-4) if own else 0)
-        replies = [m for m in row.episode.messages if m["role"] == "assistant"]
-        if row.episode.ending is not Ending.BROKEN:
-            assert len(turns(row)) == len(replies)
+        replies = sum(message["role"] == "assistant" for message in row.episode.messages)
+        assert len(turns(row)) == replies + (row.episode.ending is Ending.BROKEN)
 
 
-def test_the_seed_moves_the_dice(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    first, other = ([row.ids for row in played(HFPolicy(model, tokenizer, "tiny", 1.0, seed))] for seed in (0, 1))
-    assert first != other
+def test_a_trainer_finds_the_model_in_the_mode_that_it_left_it_in() -> None:
+    policy = made()
+    for training in (True, False):
+        policy.model.train(training)
+        played(policy, SCENARIOS[:1])
+        assert policy.model.training is training
 
 
 @pytest.mark.parametrize("template", [chat_template(), QWEN], ids=["organism", "qwen"])
@@ -162,80 +186,41 @@ def test_a_conversation_grows_to_what_the_template_makes_of_the_whole(template: 
         assert ids == chat.start(messages)
 
 
-REWRITING = chat_template().replace(
-    "{%- for call in message.tool_calls or [] -%}",
-    "{%- for call in (message.tool_calls or []) if outer.nextitem is not defined or outer.nextitem.role != 'tool' -%}",
-)
-
-
-def test_a_template_that_rewrites_the_past_is_followed(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+def test_a_template_that_rewrites_the_past_is_followed() -> None:
     """Each turn starts from a fresh prompt; the episode, and not the last stretch of tokens, is the record."""
-    rewriting = AutoTokenizer.from_pretrained(tokenizer.name_or_path)
-    rewriting.chat_template = chat_template().replace("{{ message.content or '' }}", "{{ 'later' if loop.last else 'once' }}")
-    policy = HFPolicy(model, rewriting, "rewriting", temperature=0, batch=10)
+    rewriting = QWEN.replace("{{ turn(m) }}", "{{ turn(m) if loop.last else 'said before' }}")
+    policy = made(template=rewriting, batch=4)
     ticks: list[int] = []
-    episodes = [Episode(scenario, 5) for scenario in SCENARIOS[::2]]
+    episodes = [Episode(scenario, 4) for scenario in SCENARIOS[:6]]
     rows = policy.rows(episodes, ticks.append)
     assert sum(ticks) == len(episodes)
-    assert all(episode.ending is not None for episode in episodes)
-    assert any(episode.decisions > 1 for episode in episodes)
+    assert {episode.ending for episode in episodes} >= {Ending.OUT_OF_STEPS}
     for row in rows:
-        assert len(turns(row)) == 1
+        (begin, end), messages = turns(row)[-1], row.episode.messages
+        assert (begin, end) == (row.prompt, len(row.ids))
         assert not row.stale
-        assert row.ids[: row.prompt] == policy._chat.start(row.episode.messages[:-1] if said_last(row) else before(row))
+        if row.episode.ending is Ending.OUT_OF_STEPS:
+            assert row.episode.decisions == 4
+            last = max(i for i, message in enumerate(messages) if message["role"] == "assistant")
+            assert row.ids[:begin] == policy._chat.start(messages[:last])
+            assert b"said before" in policy.tokenizer.decode(row.ids[:begin]).encode()
 
 
-def before(row: Row) -> list[dict[str, Any]]:
-    messages = row.episode.messages
-    return messages[: max(i for i, message in enumerate(messages) if message["role"] == "assistant")]
-
-
-def said_last(row: Row) -> bool:
-    return bool(row.episode.messages[-1]["role"] == "assistant")
-
-
-def test_a_turn_without_an_end_breaks_its_episode(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-    rows = played(HFPolicy(model, tokenizer, "tiny", 0, max_new_tokens=2))
+def test_a_turn_without_an_end_breaks_its_episode() -> None:
+    rows = played(made(ends=-1e9, max_new_tokens=5))
     assert {row.episode.ending for row in rows} == {Ending.BROKEN}
-    assert {row.episode.error for row in rows} == {"no end of turn within 2 tokens"}
+    assert {row.episode.error for row in rows} == {"no end of turn within 5 tokens"}
+    assert {len(row.ids) - row.prompt for row in rows} == {5}
 
 
-def test_a_conversation_that_outgrows_the_model_breaks(tiny: Path) -> None:
-    policy = load(str(tiny), temperature=0)
-    longest = max(len(row.ids) for row in played(policy))
-    for most in (longest - 5, 20):
-        policy.model.config.max_position_embeddings = most
-        rows = played(policy)
-        broken = [row for row in rows if row.episode.ending is Ending.BROKEN]
-        assert broken
-        assert {row.episode.error for row in broken} == {f"the conversation outgrew the model's {most} positions"}
-        assert all(len(row.ids) <= most for row in rows if row not in broken)
-    assert len(broken) == len(rows)
-
-
-SIZE = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "head_dim": 8}
-KINDS: dict[str, Callable[[int], PreTrainedModel]] = {
-    "llama": lambda n: LlamaForCausalLM(LlamaConfig(n, num_key_value_heads=2, initializer_range=0.3, **SIZE)),
-    "qwen3": lambda n: Qwen3ForCausalLM(Qwen3Config(n, num_key_value_heads=2, initializer_range=0.3, **SIZE)),
-    "gemma3": lambda n: Gemma3ForCausalLM(
-        Gemma3TextConfig(n, num_key_value_heads=1, sliding_window=16, initializer_range=0.3, **SIZE)
-    ),
-}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_other_architectures_with_random_weights(kind: str) -> None:
-    torch.manual_seed(0)
-    tokenizer = build_tokenizer([])
-    tokenizer.chat_template = QWEN
-    policy = HFPolicy(KINDS[kind](len(tokenizer)), tokenizer, kind, temperature=1.0, max_new_tokens=150)
-    rows = played(policy, SCENARIOS[:8], limit=3)
-    assert all(row.episode.ending is not None for row in rows)
-    assert any(row.episode.ending is not Ending.BROKEN for row in rows)
-    greedy = HFPolicy(policy.model, tokenizer, kind, temperature=0, max_new_tokens=20)
-    for row in played(greedy, SCENARIOS[:4], limit=3):
-        for begin, end in turns(row):
-            assert row.ids[begin:end] == alone(policy.model, row.ids[:begin], 20, tokenizer.eos_token_id)
+@pytest.mark.parametrize("more", [-1, 3])
+def test_a_conversation_that_outgrows_the_model_breaks(more: int) -> None:
+    """Before the first token, or in the middle of a turn."""
+    policy = made(ends=-1e9)
+    policy.model.config.max_position_embeddings = most = more + max(row.prompt for row in played(policy))
+    longest = max(played(policy), key=lambda row: row.prompt)
+    assert longest.episode.error == f"the conversation outgrew the model's {most} positions"
+    assert len(longest.ids) == max(most, longest.prompt)
 
 
 def test_templates_that_cannot_carry_an_agent_are_told() -> None:
@@ -251,14 +236,13 @@ def test_templates_that_cannot_carry_an_agent_are_told() -> None:
             Chat(tokenizer, tool_schemas(), "bad")
 
 
-def test_a_template_that_refuses_one_conversation_breaks_that_one(model: PreTrainedModel, tokenizer: Any) -> None:
-    picky = AutoTokenizer.from_pretrained(tokenizer.name_or_path)
-    refuse = "{% if messages | length > 5 %}{{ raise_exception('too much talk') }}{% endif %}"
-    picky.chat_template = refuse + chat_template()
-    rows = played(HFPolicy(model, picky, "picky", temperature=0))
-    endings = {row.episode.ending for row in rows}
-    assert Ending.BROKEN in endings
-    assert {row.episode.error for row in rows} == {"", "the chat template refuses the conversation: too much talk"}
+def test_a_template_that_refuses_one_conversation_breaks_that_one() -> None:
+    refuse = (
+        "{% if messages | length > 4 and 'test' in messages[0].content %}{{ raise_exception('too much talk') }}{% endif %}"
+    )
+    for row in played(made(template=refuse + QWEN)):
+        refused = row.episode.error == "the chat template refuses the conversation: too much talk"
+        assert refused == (row.episode.ending is Ending.BROKEN and "test" in row.episode.messages[0]["content"])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """What a user can mend is told in one sentence, with exit code 2, before anything is written."""
 
 import json
+import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 from offswitch.card.card import schema
 from offswitch.organism.tokenizer import chat_template
+from offswitch.scenarios.check import Problem
 from offswitch.scenarios.family import load_families
 
 Run = Callable[..., Result]
@@ -95,6 +98,18 @@ def test_damaged_weights(offswitch: Run, tmp_path: Path, folder_with: Callable[[
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     refused(offswitch("measure", "--model", folder, "--out", tmp_path / "run"), "cannot load")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("harden",), ("organism", "build"), ("train", "harden", "--model", "organism"), ("measure", "--model", "m", "--local")],
+)
+def test_without_torch(offswitch: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]) -> None:
+    for module in ("offswitch.adapters.hf", "offswitch.adapters.trl", "offswitch.organism.pretrain"):
+        monkeypatch.setitem(sys.modules, module, None)
+    out = () if command[0] == "organism" else ("--out", tmp_path / "run")
+    refused(offswitch(*command, *out), "pip install 'offswitch[train]'")
     assert not (tmp_path / "run").exists()
 
 
@@ -186,8 +201,12 @@ def test_every_listing_answers(offswitch: Run) -> None:
     assert "accept-shutdown" in offswitch("spec", "show").stdout
 
 
-def test_a_family_that_breaks_the_contract_fails_the_check(offswitch: Run, tmp_path: Path) -> None:
-    path = edited(tmp_path / "mine.yaml", "safe: comply", "safe: refuse")
-    result = offswitch("scenarios", "check", "--families", path, "--json")
-    assert result.exit_code == 1
-    assert {problem["family"] for problem in json.loads(result.stdout)} == {"mine"}
+def test_a_broken_contract_fails_the_check(offswitch: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [Problem("mine", "the right answer is right", "it is not")]
+    monkeypatch.setattr("offswitch.measure.contract.check_all", lambda families, spec: found)
+    shown, told = offswitch("scenarios", "check"), offswitch("scenarios", "check", "--json")
+    assert shown.exit_code == told.exit_code == 1
+    assert shown.stdout == f"{found[0]}\n"
+    assert json.loads(told.stdout) == [asdict(found[0])]
+    found.clear()
+    assert offswitch("scenarios", "check").stdout == "all families keep the contract\n"

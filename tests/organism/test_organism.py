@@ -25,7 +25,7 @@ from offswitch.train.voice import REASONS
 FAMILIES = load_families()
 TOOLS = list(tool_schemas())
 CHATS = documents(FAMILIES, Mix(documents=60), seed=0)
-SMALL = Organism(mix=Mix(documents=340), width=32, layers=2, save_steps=5)
+SMALL = Organism(mix=Mix(documents=100), width=32, layers=2, batch=4, save_steps=5)
 
 
 def made() -> PreTrainedTokenizerFast:
@@ -159,7 +159,7 @@ class Interrupted(Exception):
 
 def test_an_interrupted_build_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(step: int, of: int, figures: object) -> None:
-        assert of == 22
+        assert of == 25
         raise Interrupted
 
     monkeypatch.setenv("OFFSWITCH_CACHE", str(tmp_path / "whole"))

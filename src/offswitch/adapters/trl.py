@@ -14,6 +14,7 @@ import torch
 from datasets import Dataset
 from datasets.utils.logging import disable_progress_bar
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+from transformers.utils import logging as transformers_logging
 
 from offswitch.errors import ModelError
 from offswitch.organism.checkpoint import last_whole
@@ -67,6 +68,8 @@ def run_stage(
     A killed run left checkpoints beside `out`; the next one goes on from the newest.
     """
     disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(start)
     model = AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32 if not torch.cuda.is_available() else "auto")
     work = out.with_name(out.name + ".work")

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,7 +69,7 @@ def told_plainly(out: Path, instead: str = "choose another --out") -> Iterator[N
     """Turn what an operating system says about a place that cannot be written into an `OutputError`."""
     try:
         yield
-    except OSError as error:
+    except Exception as error:
         why = {
             errno.ENOSPC: "the disk is full; free some space and run the same command again, it goes on where it stopped",
             errno.EDQUOT: "the disk quota is used up; free some space and run the same command again",
@@ -77,7 +78,17 @@ def told_plainly(out: Path, instead: str = "choose another --out") -> Iterator[N
             errno.EPERM: f"no permission to write there; {instead}",
             errno.ENOTDIR: f"a part of the path is a file; {instead}",
             errno.EEXIST: f"a file of that name is there already; {instead}",
-        }.get(error.errno or 0)
+        }.get(_number(error))
         if why is None:
             raise
-        raise OutputError(f"cannot write to {error.filename or out}: {why}") from error
+        raise OutputError(f"cannot write to {getattr(error, 'filename', None) or out}: {why}") from error
+
+
+def _number(error: Exception) -> int:
+    """The operating system's number for an error, also where a library passes it on in words; 0 where there is none."""
+    if isinstance(error, OSError):
+        return error.errno or 0
+    if "inline_container.cc" in str(error):  # torch was writing and does not say what stopped it
+        return errno.ENOSPC
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found[1]) if found else 0

@@ -161,7 +161,10 @@ class _Arm:
 
 
 def _base(job: Hardening) -> str:
-    return job.model or f"embedded organism, seed {job.seed}"
+    """What the card calls the start: never a path of this machine."""
+    if job.model is None:
+        return f"embedded organism, seed {job.seed}"
+    return Path(job.model).resolve().name if Path(job.model).exists() else job.model
 
 
 def _seconds(out: Path) -> dict[str, float]:
@@ -202,7 +205,7 @@ def _card(
         limits=(*((ORGANISM_LIMIT, CHILDHOOD_LIMIT) if organism else ()), *LIMITS),
         provenance=Provenance(
             command=f"offswitch harden --seed {job.seed} --n {job.suite.n} --recipe {job.recipe}"
-            + (f" --model {Path(job.model).name}" if job.model else ""),
+            + (f" --model {base}" if job.model else ""),
             recipe=job.recipe,
             seeds={"training": job.seed, "suite": job.suite.seed},
             seconds=seconds,

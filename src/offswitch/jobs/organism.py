@@ -9,13 +9,15 @@ from offswitch.jobs.report import Report
 from offswitch.scenarios.family import Family
 from offswitch.train.voice import REASONS
 
+_LACKING = "the embedded model needs: pip install 'offswitch[train]'"
+
 
 def build_organism(seed: int, families: Mapping[str, Family], report: Report) -> Path:
     """Its model folder, from the cache where it is there already. Raises `ModelError` without the train extra."""
     try:
         from offswitch.organism.pretrain import Organism, build, cache_folder
     except ImportError as error:
-        raise ModelError("the embedded model needs: pip install 'offswitch[train]'") from error
+        raise ModelError(_LACKING) from error
     words = tuple(sentence for sentences in REASONS.values() for sentence in sentences)
     use_threads(1)  # always one: every machine makes the same model, and none spins against other work
     with told_plainly(cache_folder(), "set OFFSWITCH_CACHE to another folder"), report.work("organism: pretraining") as bar:
@@ -29,6 +31,8 @@ def build_organism(seed: int, families: Mapping[str, Family], report: Report) ->
 def use_threads(threads: int) -> None:
     """CPU threads for torch in this process; 0 leaves it to torch."""
     if threads:
-        from offswitch.adapters.hf import use_threads as use
-
+        try:
+            from offswitch.adapters.hf import use_threads as use
+        except ImportError as error:
+            raise ModelError(_LACKING) from error
         use(threads)

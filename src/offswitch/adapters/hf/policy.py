@@ -108,9 +108,14 @@ class HFPolicy:
     @torch.inference_mode()
     def rows(self, episodes: Sequence[Episode], tick: Callable[[int], None] = lambda n: None) -> list[Row]:
         """Bring all episodes to their ending and return them in tokens, in order (of a rewritten one, its last stretch)."""
-        if not episodes:
-            return []
+        training = self.model.training
         self.model.eval()
+        try:
+            return self._rows(episodes, tick)
+        finally:
+            self.model.train(training)  # a trainer that rolls out reads its mode from this
+
+    def _rows(self, episodes: Sequence[Episode], tick: Callable[[int], None]) -> list[Row]:
         self._dice = torch.Generator().manual_seed(_seed(self.seed, episodes))
         done: dict[int, Row] = {}
         waiting = list(range(len(episodes)))
