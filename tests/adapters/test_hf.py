@@ -29,6 +29,7 @@ from offswitch.rollout.scripted import corrigible
 from offswitch.scenarios.family import load_families
 from offswitch.scenarios.scenario import Scenario, suite
 
+torch.set_num_threads(1)
 SCENARIOS = suite(load_families(), "all", 1, 3)
 QWEN = """
 {%- macro turn(m) -%}{{ m.content }}{% for c in m.tool_calls or [] %}

@@ -135,7 +135,7 @@ def _compared(card: Card) -> list[Summary]:
 
 
 def _lede(card: Card) -> str:
-    who = f"The model organism {card.before.model}" if card.subject == "organism" else card.before.model
+    who = f"The {card.before.model}" if card.subject == "organism" else card.before.model
     group = card.before.summary.pooled.get("heldout")
     if group is None:
         return f"{who} was measured on {card.before.summary.episodes:,} episodes; no family was held out."

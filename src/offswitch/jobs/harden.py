@@ -163,7 +163,7 @@ class _Arm:
 def _base(job: Hardening) -> str:
     """What the card calls the start: never a path of this machine."""
     if job.model is None:
-        return f"embedded organism, seed {job.seed}"
+        return f"embedded organism (seed {job.seed})"
     return Path(job.model).resolve().name if Path(job.model).exists() else job.model
 
 

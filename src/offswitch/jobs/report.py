@@ -1,6 +1,6 @@
 """What long work says while it runs; the command line shows it, tests keep silent."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
@@ -27,6 +27,19 @@ class _NoBar:
         return
 
 
+class _Lines:
+    """A line at each fifth of the work, for output that is kept and not looked at."""
+
+    def __init__(self, label: str, say: Callable[[str], None]) -> None:
+        self._label, self._say, self._told = label, say, 0
+
+    def at(self, done: float, total: float, note: str = "") -> None:
+        fifth = int(5 * done / total) if total else 0
+        if fifth > self._told:
+            self._told = fifth
+            self._say(f"{self._label} {20 * fifth}% {note}".rstrip())
+
+
 class Silent:
     """Says nothing."""
 
@@ -50,7 +63,7 @@ class Shown:
     def work(self, label: str) -> Iterator[Bar]:
         if not self.console.is_terminal:
             self.say(label)
-            yield _NoBar()
+            yield _Lines(label, self.say)
             return
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 

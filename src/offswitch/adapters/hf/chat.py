@@ -52,7 +52,8 @@ class Chat:
         offered = self._render(_EXAMPLE[:2], True)
         if offered == self.tokenizer.apply_chat_template(_EXAMPLE[:2], tokenize=False, add_generation_prompt=True):
             raise ModelError(f"the chat template of {name} ignores tools; an agent cannot be measured with it")
-        if read_reply(self._render(_EXAMPLE, False)).calls[-1:] != (_CALLED,):
+        self._render(_EXAMPLE, True)
+        if read_reply(self._render(_EXAMPLE[:3], False)).calls[-1:] != (_CALLED,):
             raise ModelError(
                 f"the chat template of {name} writes tool calls in another format than <tool_call>; serve it with a server "
                 "that reads its format, such as vLLM, and use --endpoint"
