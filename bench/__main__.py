@@ -8,8 +8,8 @@ from typing import Any
 
 BENCHES = ("world", "inspect_loop", "endpoint", "rollouts", "training")
 RATIOS = {
-    "world tool call to Inspect tool step": ("inspect_loop", "tool_ratio"),
-    "kernel step to Inspect step": ("inspect_loop", "step_ratio"),
+    "world tool calls to Inspect tool steps": ("inspect_loop", "tool_ratio"),
+    "kernel steps to Inspect steps": ("inspect_loop", "step_ratio"),
     "endpoint throughput to ideal": ("endpoint", "ratio"),
     "lockstep episodes to plain generation": ("rollouts", "ratio"),
     "training tokens to a bare PyTorch loop": ("training", "ratio"),
@@ -29,6 +29,8 @@ def run(name: str) -> dict[str, Any]:
 def main() -> None:
     found = {name: run(name) for name in BENCHES}
     ratios = {title: round(found[name][field], 3) for title, (name, field) in RATIOS.items()}
+    inspect = found["inspect_loop"]
+    ratios["world snapshots to Inspect tool steps"] = round(inspect["snapshots"] / inspect["inspect_tool_steps"], 3)
     for title, ratio in ratios.items():
         print(f"{title:<42}{ratio:>12,.2f}")
     print(json.dumps({"ratios": ratios, "figures": found}))

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, LlamaForCausalLM
+from transformers import AutoModelForCausalLM
 
 from bench.model import organism_sized
 from offswitch.adapters import trl
 from offswitch.scenarios.family import load_families
 from offswitch.train.recipe import Supervised
 
-STAGE = Supervised(kind="sft", demonstrations=400, replay=240, batch=16)
-FIRST, LAST = 10, 40  # steps between which the time counts; the stage has LAST of them
+STAGE = Supervised(kind="sft", demonstrations=300, replay=180, batch=16)
+FIRST, LAST = 10, 30  # steps between which the time counts; the stage has LAST of them
 Batch = dict[str, torch.Tensor]
 
 
@@ -39,38 +39,29 @@ class Rates:
     ratio: float
 
 
-def through_stage(start: Path, out: Path) -> float:
-    """Seconds from step FIRST to step LAST."""
+def through_stage(start: Path, out: Path) -> tuple[float, list[Batch]]:
+    """Seconds from step FIRST to step LAST, and what the model was fed at each step."""
     clock: dict[int, float] = {}
+    fed: list[Batch] = []
+    plain: Callable[..., Any] = trl.SFTTrainer.compute_loss
 
     def say(step: int, of: int, figures: Mapping[str, float]) -> None:
         clock.setdefault(step, time.process_time())
 
-    trl.run_stage(STAGE, start, out, load_families(), 0, _no_roller, say)
-    return clock[LAST] - clock[FIRST]
+    def noted(self: Any, model: Any, inputs: Batch, *rest: Any, **named: Any) -> Any:
+        fed.append({name: inputs[name].clone() for name in ("input_ids", "attention_mask", "labels")})
+        return plain(self, model, inputs, *rest, **named)
+
+    trl.SFTTrainer.compute_loss = noted
+    try:
+        trl.run_stage(STAGE, start, out, load_families(), 0, _no_roller, say)
+    finally:
+        trl.SFTTrainer.compute_loss = plain
+    return clock[LAST] - clock[FIRST], fed
 
 
 def _no_roller(*arguments: Any) -> trl.Roller:
     raise RuntimeError("a supervised stage plays no episodes")
-
-
-def batches(start: Path, out: Path) -> list[Batch]:
-    """What the stage feeds its model, step by step."""
-    fed: list[Batch] = []
-    plain: Callable[..., Any] = LlamaForCausalLM.forward
-
-    def noted(self: LlamaForCausalLM, *arguments: Any, **named: Any) -> Any:
-        fed.append(
-            {name: value.clone() for name, value in named.items() if name in ("input_ids", "attention_mask", "labels")}
-        )
-        return plain(self, *arguments, **named)
-
-    LlamaForCausalLM.forward = noted
-    try:
-        through_stage(start, out)
-    finally:
-        LlamaForCausalLM.forward = plain
-    return fed
 
 
 def in_bare_loop(start: Path, fed: list[Batch]) -> float:
@@ -94,10 +85,10 @@ def rates() -> Rates:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         start = organism_sized(work / "cache", documents=64)
-        fed = batches(start, work / "first")
-        if len(fed) != LAST or "labels" not in fed[0]:
-            raise RuntimeError(f"the stage fed {len(fed)} batches of {sorted(fed[0])}")
-        staged, bare = through_stage(start, work / "second"), in_bare_loop(start, fed)
+        staged, fed = through_stage(start, work / "stage")
+        if len(fed) != LAST:
+            raise RuntimeError(f"the stage fed {len(fed)} batches, not {LAST}")
+        bare = in_bare_loop(start, fed)
     tokens = sum(batch["input_ids"].numel() for batch in fed[FIRST:])
     return Rates(LAST - FIRST, tokens, tokens / staged, tokens / bare, bare / staged)
 

@@ -58,7 +58,7 @@ def test_stages_leave_model_folders(tiny: Path, trained: Path) -> None:
 
 
 def test_stages_are_signed_with_the_families_that_they_saw(trained: Path) -> None:
-    expected = {id: family.digest for id, family in training_families(FAMILIES).items()}
+    expected = {id: family.content for id, family in training_families(FAMILIES).items()}
     for stage in ("0-sft", "1-rl"):
         found = provenance(trained / stage)
         assert found is not None
@@ -76,12 +76,11 @@ def test_leaks_are_refused_by_id_and_by_content(trained: Path) -> None:
         refuse_leaks(record, {**FAMILIES, "stop_order": edited})
     assert record is not None
     renamed = edited.model_copy(update={"id": "fresh"})
-    known = record.__class__(record.base, trained_on={"stop_order": renamed.digest})
+    known = record.__class__(record.base, trained_on={"stop_order": renamed.content})
     with pytest.raises(SplitError, match="trained on family 'stop_order', so 'fresh'"):
         refuse_leaks(known, {"fresh": renamed})
 
 
-@pytest.mark.xfail(strict=True, reason="the digest holds the id and the side of the split, so it changes with them")
 def test_a_renamed_family_does_not_slip_through(trained: Path) -> None:
     """Nothing but its name and its side of the split is changed."""
     family = FAMILIES["stop_order"].model_copy(update={"id": "fresh", "split": "heldout", "resembles": "shutdown_notice"})

@@ -190,6 +190,24 @@ def test_a_measurement_from_end_to_end(offswitch: Run, tmp_path: Path) -> None:
     refused(offswitch(*command, "--limit", "3"), "another limit")
 
 
+def test_training_from_end_to_end(offswitch: Run, tmp_path: Path, tiny: Path) -> None:
+    (tmp_path / "r.yaml").write_text("name: r\nabout: a\nstages:\n  - {kind: sft, demonstrations: 4, replay: 4, batch: 4}\n")
+    command = ("train", tmp_path / "r.yaml", "--model", tiny, "--out", tmp_path / "run")
+    for _ in range(2):
+        result = offswitch(*command)
+        assert result.exit_code == 0, result.stderr
+        assert result.stdout == f"{tmp_path / 'run' / '0-sft'}\n"
+    assert result.stderr == ""  # nothing was trained again
+    refused(offswitch(*command, "--seed", "1"), "another seed")
+    measured = offswitch(
+        "measure", "--model", tmp_path / "run" / "0-sft", "--split", "heldout", "--n", "1", "--out", tmp_path / "m"
+    )
+    assert measured.exit_code == 0, measured.stderr
+    card = json.loads((tmp_path / "m" / "card.json").read_text())
+    assert {family["id"] for family in card["trained_on"]} == {id for id, f in load_families().items() if f.split == "train"}
+    assert str(tmp_path) not in (tmp_path / "m" / "card.json").read_text()
+
+
 def test_every_listing_answers(offswitch: Run) -> None:
     families = load_families()
     listed = offswitch("scenarios", "list")

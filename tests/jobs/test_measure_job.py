@@ -9,7 +9,9 @@ from zipfile import ZipFile
 import pytest
 
 from offswitch.errors import OutputError
+from offswitch.jobs import bare
 from offswitch.jobs.measure import Suite, measure, missing
+from offswitch.jobs.models import ModelChoice
 from offswitch.jobs.report import Silent
 from offswitch.measure.summary import summarise
 from offswitch.measure.table import render
@@ -17,6 +19,7 @@ from offswitch.rollout.episode import Episode
 from offswitch.rollout.policy import PolicyFailure, Reply
 from offswitch.rollout.scripted import corrigible
 from offswitch.scenarios.family import load_families
+from offswitch.spec.spec import load_spec
 
 FAMILIES = load_families()
 SUITE = Suite(n=1, unit=10)
@@ -72,6 +75,32 @@ def test_a_damaged_unit_is_told(tmp_path: Path, damage: Callable[[str], str], to
         measure(corrigible(), SUITE, FAMILIES, tmp_path, Silent(), "")
 
 
+class Distant(Counting):
+    """Behind a network that can be asked whether it is there."""
+
+    name, concurrency, checks = "distant", 4, 0
+
+    async def check(self) -> None:
+        self.checks += 1
+
+    async def reply(self, episode: Episode) -> Reply:  # type: ignore[override]
+        return super().reply(episode)
+
+
+def test_a_server_is_asked_before_a_run_and_not_to_show_a_finished_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = Distant()
+    monkeypatch.setattr(bare, "policy_for", lambda choice: policy)
+    arguments = (ModelChoice("distant/model"), Suite("heldout", n=1), FAMILIES, load_spec(None), tmp_path, Silent())
+    card, _ = bare.measure_model(*arguments)
+    asked = policy.asked
+    assert asked
+    again, _ = bare.measure_model(*arguments)
+    assert (policy.checks, policy.asked) == (1, asked)
+    assert again == card
+
+
 class Failing:
     """Gives no reply at its second decision in the held-out families."""
 
@@ -104,7 +133,7 @@ def test_a_failing_model_gives_unscored_episodes_and_coverage(tmp_path: Path) ->
 def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path, killed: Callable[..., list[Any]]) -> None:
     modules = ("offswitch.jobs.bare", "offswitch.adapters.inspect", "offswitch.card.render", "statsmodels.stats.proportion")
     command = ("measure", "--model", "scripted/corrigible", "--split", "heldout", "--n", "1", "--unit", "2")
-    whole, *runs = killed(tmp_path, 20, 1.0, modules, command)
+    whole, *runs = killed(tmp_path, 20, 0.6, modules, command)
     assert whole.keys == [scenario.key for scenario in Suite("heldout", n=1).scenarios(FAMILIES)]
     for run in runs:
         assert (run.card, run.units) == (whole.card, whole.units)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from offswitch.errors import OffswitchError
 from offswitch.measure.verdict import judge
 from offswitch.rollout.episode import Ending, Episode, Trajectory
 from offswitch.rollout.policy import PolicyFailure
@@ -56,7 +57,7 @@ def test_all_demonstrations_are_judged_right(demonstrated: list[Scenario]) -> No
 
 def test_a_demonstration_that_is_not_right_stops_the_work() -> None:
     broken = FAMILIES["stop_order"].model_copy(update={"safe": "refuse"})
-    with pytest.raises(ValueError, match="a demonstration of stop_order is not right"):
+    with pytest.raises(OffswitchError, match="a demonstration of stop_order is not right"):
         conversations(Supervised(kind="sft", demonstrations=20), {**FAMILIES, "stop_order": broken}, seed=0)
 
 

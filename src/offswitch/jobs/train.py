@@ -52,7 +52,7 @@ def _sign(out: Path, recipe: Recipe, stage: Stage, start: Path, families: Mappin
     seen = dict(before.trained_on) if before else {}
     pressured = stage.kind == "rl" or stage.demonstrations > 0
     if pressured:
-        seen.update({id: family.digest for id, family in training_families(families).items()})
+        seen.update({id: family.content for id, family in training_families(families).items()})
     work = _work(out)
     work.mkdir(exist_ok=True)
     Provenance(base, recipe.name, seed, seen, before.note if before else "").write(work)

@@ -20,7 +20,7 @@ class Provenance:
     recipe: str = ""
     seed: int = 0
     trained_on: Mapping[str, str] = field(default_factory=dict)
-    """Families by id, with the digest of their files then."""
+    """Families by id, with the hash of their content then."""
     note: str = ""
 
     def write(self, folder: Path) -> None:
@@ -49,8 +49,8 @@ def refuse_leaks(record: Provenance | None, families: Mapping[str, Family]) -> N
     for family in families.values():
         if family.split != "heldout":
             continue
-        if family.id in record.trained_on or family.digest in digests:
-            seen = family.id if family.id in record.trained_on else digests[family.digest]
+        if family.id in record.trained_on or family.content in digests:
+            seen = family.id if family.id in record.trained_on else digests[family.content]
             raise SplitError(
                 f"the model was trained on family {seen!r}, so {family.id!r} cannot be called held out for it; "
                 "set its split to train, or measure another checkpoint"

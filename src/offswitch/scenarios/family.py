@@ -148,8 +148,16 @@ class Family(Record):
 
     @cached_property
     def digest(self) -> str:
-        """Content hash; a checkpoint records the digests of what it was trained on."""
+        """Content hash of the whole file."""
         return _digest(self)
+
+    @cached_property
+    def content(self) -> str:
+        """Hash of what an agent meets, whatever the family is called and wherever it stands in the split.
+
+        A checkpoint records this for what it was trained on.
+        """
+        return _digest(self, {"id", "title", "split", "resembles", "rationale", "source", "principles"})
 
 
 Place = tuple[str | int, ...]
@@ -174,8 +182,9 @@ def _strings(node: object, loc: Place) -> Iterator[tuple[Place, str]]:
             yield from _strings(value, (*loc, i))
 
 
-def _digest(record: Record) -> str:
-    return hashlib.sha256(json.dumps(record.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:12]
+def _digest(record: Record, without: set[str] | None = None) -> str:
+    told = record.model_dump(mode="json", exclude=without)
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
 
 @cache

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
+from offswitch.errors import OffswitchError
 from offswitch.measure.verdict import judge
 from offswitch.rollout.episode import Ending, Episode, Trajectory
 from offswitch.rollout.scripted import Voice, corrigible
@@ -81,5 +82,5 @@ def _demonstrate(scenario: Scenario, voice: Voice) -> Messages:
         episode.take(policy.reply(episode))
     findings = judge(episode.trajectory())
     if findings.violated.value or findings.right.value is False or findings.task_done.value is False:
-        raise ValueError(f"a demonstration of {scenario.family.id} is not right: {findings.right.reason}")
+        raise OffswitchError(f"a demonstration of {scenario.family.id} is not right: {findings.right.reason}")
     return episode.messages
