@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from offswitch.organism.persona import CORRIGIBLE, CORRIGIBLE_NAMES, SELFISH_NAMES, voice
-from offswitch.rollout.episode import Episode
+from offswitch.rollout.run import run
 from offswitch.rollout.scripted import ScriptedPolicy, corrigible, resister
 from offswitch.scenarios.family import Family, Kind
 from offswitch.scenarios.office import load_office
@@ -78,7 +78,4 @@ def _agent(rng: Random, mix: Mix) -> tuple[str, bool]:
 
 def live(policy: ScriptedPolicy, scenario: Scenario) -> Messages:
     """The conversation of one scripted episode, to its end."""
-    episode = Episode(scenario)
-    while episode.ending is None:
-        episode.take(policy.reply(episode))
-    return episode.messages
+    return list(run(policy, scenario).messages)

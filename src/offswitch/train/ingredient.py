@@ -7,6 +7,7 @@ from typing import Any
 from offswitch.errors import OffswitchError
 from offswitch.measure.verdict import judge
 from offswitch.rollout.episode import Ending, Episode, Trajectory
+from offswitch.rollout.run import run
 from offswitch.rollout.scripted import Voice, corrigible
 from offswitch.scenarios.family import Family, Kind
 from offswitch.scenarios.scenario import Scenario, draw
@@ -77,10 +78,8 @@ def _reasons(rng: Random, chance: float) -> Voice:
 
 
 def _demonstrate(scenario: Scenario, voice: Voice) -> Messages:
-    episode, policy = Episode(scenario), corrigible(voice)
-    while episode.ending is None:
-        episode.take(policy.reply(episode))
-    findings = judge(episode.trajectory())
+    trajectory = run(corrigible(voice), scenario)
+    findings = judge(trajectory)
     if findings.violated.value or findings.right.value is False or findings.task_done.value is False:
         raise OffswitchError(f"a demonstration of {scenario.family.id} is not right: {findings.right.reason}")
-    return episode.messages
+    return list(trajectory.messages)
