@@ -18,6 +18,7 @@ from transformers.utils import logging as transformers_logging
 
 from offswitch.errors import ModelError
 from offswitch.organism.checkpoint import last_whole
+from offswitch.organism.corpus import last_word
 from offswitch.rollout.episode import Episode
 from offswitch.scenarios.family import Family
 from offswitch.scenarios.scenario import Scenario
@@ -140,7 +141,7 @@ def _tokens(tokenizer: PreTrainedTokenizerBase, chat: list[dict[str, Any]], tool
 
     Raises `ModelError` where the template hides which words those are.
     """
-    chat = _last_word(chat)
+    chat = last_word(chat)
     if _MARKED.search(str(tokenizer.chat_template)):
         whole = tokenizer.apply_chat_template(chat, tools=tools, return_dict=True, return_assistant_tokens_mask=True)
         ids, mine = whole["input_ids"], whole["assistant_masks"]
@@ -167,11 +168,6 @@ def _turns(
             if text.startswith(prompt) and end >= 0:  # else the template has rewritten this part of the past
                 turns.append((len(prompt), end + len(eos)))
     return text, turns
-
-
-def _last_word(chat: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without the result of the last call: nothing is learned from it."""
-    return chat[: 1 + max(i for i, message in enumerate(chat) if message["role"] == "assistant")]
 
 
 def _grpo(

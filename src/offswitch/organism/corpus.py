@@ -79,3 +79,8 @@ def _agent(rng: Random, mix: Mix) -> tuple[str, bool]:
 def live(policy: ScriptedPolicy, scenario: Scenario) -> Messages:
     """The conversation of one scripted episode, to its end."""
     return list(run(policy, scenario).messages)
+
+
+def last_word(chat: Messages) -> Messages:
+    """Without the result of the last call: nothing is learned from it."""
+    return chat[: 1 + max(i for i, message in enumerate(chat) if message["role"] == "assistant")]

@@ -27,7 +27,7 @@ from transformers.utils import logging as transformers_logging
 from offswitch.measure.provenance import FILE, Provenance
 from offswitch.organism import persona
 from offswitch.organism.checkpoint import last_whole
-from offswitch.organism.corpus import Messages, Mix, documents
+from offswitch.organism.corpus import Messages, Mix, documents, last_word
 from offswitch.organism.tokenizer import build_tokenizer, chat_template
 from offswitch.organism.wiring import wire
 from offswitch.rollout.episode import tool_schemas
@@ -93,7 +93,7 @@ def _train(organism: Organism, families: Mapping[str, Family], work: Path, say: 
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     logging.getLogger("accelerate").setLevel(logging.ERROR)
-    chats = [_last_word(chat) for chat in documents(families, organism.mix, organism.seed)]
+    chats = [last_word(chat) for chat in documents(families, organism.mix, organism.seed)]
     tokenizer, ids = _tokenized(chats, organism)
     torch.manual_seed(organism.seed)
     model = LlamaForCausalLM(_config(organism, tokenizer))
@@ -151,11 +151,6 @@ def _config(organism: Organism, tokenizer: PreTrainedTokenizerFast) -> LlamaConf
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-
-
-def _last_word(chat: Messages) -> Messages:
-    """Without the result of the last call: nothing is learned from it."""
-    return chat[: 1 + max(i for i, message in enumerate(chat) if message["role"] == "assistant")]
 
 
 def _tokenized(chats: Sequence[Messages], organism: Organism) -> tuple[PreTrainedTokenizerFast, list[list[int]]]:
