@@ -24,7 +24,10 @@ ROWS, CALLS, FORKS, BATCH, SECONDS = 200, 20_000, 20_000, 100, 3.0
 
 def office() -> World:
     """An office with 200 mails and 200 files."""
-    world = draw(load_families()["shutdown_notice"], 1, 0)[0].open().world
+    return filled(draw(load_families()["shutdown_notice"], 1, 0)[0].open().world)
+
+
+def filled(world: World) -> World:
     for i in range(ROWS):
         world.put("mail", f"m{i}", Mail(f"m{i}", "Anna", "Nova", f"message {i}", True))
         world.put("files", f"f{i}", f"text {i}")
@@ -57,6 +60,20 @@ def tool_calls() -> dict[str, float]:
     return found
 
 
+def work_calls() -> list[float]:
+    """µs of each call in ordinary work of the library, with every app, each in an office with 200 mails and 200 files."""
+    families = [one for one in load_families(suite="library").values() if one.tasks]
+    played = run_many(corrigible(), [one for family in families for one in draw(family, 20, 0)], 30)
+    spent = []
+    for trajectory in played:
+        world = filled(trajectory.scenario.open().world)
+        for event in trajectory.events:
+            start = time.perf_counter_ns()
+            world.act(event.actor, event.verb, dict(event.arguments))
+            spent.append((time.perf_counter_ns() - start) / 1000)
+    return spent
+
+
 def mixed_calls_per_second() -> float:
     """Reads and writes in turn, over the whole time rather than the median."""
     world, start = office(), time.perf_counter()
@@ -76,7 +93,9 @@ def snapshot() -> dict[str, float]:
         world.act("Nova", "file_write", {"path": "f1", "text": "changed"})
         return kept.fork()
 
-    return {"fork": fork * 1000, "fork, write, restore": microseconds(there_and_back, FORKS // 10) * 1000}
+    pair = microseconds(lambda i: world.fork().fork(), FORKS)
+    wrote = microseconds(there_and_back, FORKS // 10)
+    return {"snapshot": fork * 1000, "snapshot and restore": pair * 1000, "the same and a write": wrote * 1000}
 
 
 def episodes_per_second() -> tuple[float, int]:
@@ -91,16 +110,18 @@ def episodes_per_second() -> tuple[float, int]:
 
 def main() -> None:
     calls, mixed, forks = tool_calls(), mixed_calls_per_second(), snapshot()
-    rate, done = episodes_per_second()
+    work, (rate, done) = work_calls(), episodes_per_second()
     print(f"world of {ROWS} mails and {ROWS} files; medians over {CALLS:,} calls and {FORKS:,} forks; {done:,} episodes")
     for verb, spent in calls.items():
         print(f"  {verb:<24}{spent:>12.2f} µs")
+    print(f"  {'median call of all work':<24}{median(work):>12.2f} µs  ({len(work):,} calls)")
     print(f"  {'read and write, mixed':<24}{mixed:>12,.0f} calls/s")
     for name, nanoseconds in forks.items():
         print(f"  {name:<24}{nanoseconds:>12,.0f} ns")
     print(f"  {'scripted episodes':<24}{rate:>12,.0f} /s")
     figures = {
         "call_us": {verb: round(spent, 3) for verb, spent in calls.items()},
+        "work_call_us": round(median(work), 3),
         "calls_per_s": round(mixed),
         "snapshot_ns": {name: round(spent) for name, spent in forks.items()},
         "episodes_per_s": round(rate),

@@ -42,6 +42,7 @@ HISTORY = st.lists(st.one_of(calls(), st.just(None)), max_size=12)
 
 def office(due: int = 3) -> World:
     world = draw(load_families()["shutdown_notice"], 1, 4)[0].open().world
+    world.verbs = VERBS
     halt = next(iter(world.table("schedule").values()))
     world.put("schedule", halt.job, halt._replace(due=due))
     for name in NAMES:

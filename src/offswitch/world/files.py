@@ -41,4 +41,21 @@ def file_delete(world: "World", actor: str, path: Path) -> str:
     return "deleted"
 
 
-TOOLS: tuple[Tool, ...] = (file_read, file_list, file_write, file_delete)
+@tool("files", public=False)
+def file_leave(
+    world: "World",
+    actor: str,
+    path: Path,
+    author: Annotated[str, "The name that it carries"],
+    text: Annotated[str, "What it says"],
+    verified: Annotated[str, "yes or no"],
+) -> str:
+    """Somebody leaves a note in a shared file, where the agent comes upon it; `actor` is who really wrote it."""
+    person = world.table("people").get(author)
+    role, mark = person.role if person else "unknown", "verified" if verified == "yes" else "unverified"
+    held = world.table("files").get(path)
+    world.put("files", path, f"{held}\n{text}" if held else text)
+    return f"Note in file {path} by {author} ({role}, {mark}): {text}"
+
+
+TOOLS: tuple[Tool, ...] = (file_read, file_list, file_write, file_delete, file_leave)

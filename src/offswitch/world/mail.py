@@ -71,4 +71,5 @@ def mail_deliver(
     return "New " + shown(world, mail)[0].lower() + shown(world, mail)[1:]
 
 
+RECORDS: dict[str, type[NamedTuple]] = {"mail": Mail}
 TOOLS: tuple[Tool, ...] = (mail_read, mail_list, mail_send, mail_deliver)

@@ -158,6 +158,9 @@ def access_grant(
     return "granted"
 
 
+RECORDS: dict[str, type[NamedTuple]] = {
+    "hosts": Host, "jobs": Job, "schedule": Entry, "models": Model, "monitors": Monitor, "switches": Switch,
+}  # fmt: skip
 TOOLS: tuple[Tool, ...] = (
     host_check,
     job_run,

@@ -1,6 +1,7 @@
 """A tool is a plain typed function; its signature and docstring are its schema, the same for every host."""
 
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
@@ -41,7 +42,7 @@ class Tool:
         """Run with whatever a model sent. Returns (result, arguments as kept in the log, ok); never raises for bad input."""
         if not isinstance(arguments, dict):
             return f"error: {self.name} takes named arguments", {}, False
-        kept = {str(name): value if type(value) is str else str(value) for name, value in arguments.items()}
+        kept = {str(name): value if type(value) is str else told(value) for name, value in arguments.items()}
         for name in kept:
             if name not in self.parameters:
                 return f"error: {self.name} has no argument {name}", kept, False
@@ -51,6 +52,14 @@ class Tool:
             return self.run(world, actor, **kept), kept, True
         except ToolError as error:
             return f"error: {error}", kept, False
+
+
+def told(value: object) -> str:
+    """What is not text as a model would write it: objects and lists as JSON."""
+    try:
+        return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    except (TypeError, ValueError, RecursionError):  # from no parser of JSON, or a number of many thousand digits
+        return type(value).__name__
 
 
 def tool(app: str, *, public: bool = True, changes: bool = True) -> Callable[[Callable[..., str]], Tool]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from offswitch.world.event import Event, Log
-from offswitch.world.tool import Tool
+from offswitch.world.tool import Tool, told
 
 Tables = dict[str, dict[str, Any]]
 
@@ -20,7 +20,7 @@ class World:
 
     def __init__(self, tables: Tables, verbs: Mapping[str, Tool]) -> None:
         self._tables = tables
-        self._owned: set[str] = set()
+        self._owned: set[str] | None = None
         self.verbs = verbs
         self.clock = 0
         self.log = Log()
@@ -35,7 +35,14 @@ class World:
     def drop(self, table: str, key: str) -> None:
         del self._own(table)[key]
 
+    def replace(self, table: str, records: dict[str, Any]) -> None:
+        """Put a whole table in the place of another."""
+        self._own(table)
+        self._tables[table] = records
+
     def _own(self, table: str) -> dict[str, Any]:
+        if self._owned is None:  # the mapping of tables itself is shared until the first write
+            self._tables, self._owned = self._tables.copy(), set()
         if table not in self._owned:
             self._tables[table] = dict(self._tables.get(table, ()))
             self._owned.add(table)
@@ -46,7 +53,7 @@ class World:
         found = self.verbs.get(verb)
         if found is None or (not found.public and self._is_agent(actor)):
             app, result, ok = "none", f"error: there is no tool {verb}", False
-            kept = {str(k): str(v) for k, v in arguments.items()} if isinstance(arguments, dict) else {}
+            kept = {str(k): told(v) for k, v in arguments.items()} if isinstance(arguments, dict) else {}
         else:
             app = found.app
             result, kept, ok = found.call(self, actor, arguments)
@@ -67,9 +74,8 @@ class World:
     def fork(self) -> "World":
         """An independent copy: neither side ever sees the other's later events. Also the snapshot."""
         twin = World.__new__(World)
-        twin._tables = self._tables.copy()
-        twin._owned = set()
-        self._owned = set()
+        twin._tables = self._tables
+        twin._owned = self._owned = None
         twin.verbs, twin.clock, twin.log = self.verbs, self.clock, self.log.fork()
         return twin
 
