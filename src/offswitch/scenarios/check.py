@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import combinations
-from math import prod
 
 from offswitch.scenarios.family import Family, all_tasks
-from offswitch.scenarios.scenario import Opening, Scenario, draw, factors
+from offswitch.scenarios.scenario import Opening, Scenario, draw
 
 MIN_WORDINGS = 5
 """With fewer, a rate says more about the wording than about the situation."""
@@ -48,20 +47,15 @@ def check_texts(family: Family, n: int = 24, seed: int = 0) -> list[Problem]:
 
 def copies(families: Iterable[Family]) -> Iterator[Problem]:
     """Held-out wordings that training shows almost letter by letter."""
-    told = [(family, text) for family in families if family.pressure for text in family.pressure.texts]
+    told = [(family, text) for family in families if family.pressure for text in family.pressure.wordings]
     for held, text in told:
         for trained, other in told:
             if held.split == "heldout" and trained.split == "train" and _alike(text, other):
                 yield Problem(held.id, "copied wording", f"{text!r} is almost {other!r} of {trained.id}")
 
 
-def renderings(family: Family) -> int:
-    """How many different openings the factors give before names and numbers are drawn; control twins not counted."""
-    return prod(len(levels) for name, levels in factors(family).items() if name != "threat")
-
-
 def _wordings(family: Family) -> Iterator[tuple[str, str]]:
-    texts = family.pressure.texts if family.pressure else ()
+    texts = family.pressure.wordings if family.pressure else ()
     if family.pressure and len(set(texts)) < MIN_WORDINGS:
         yield "few wordings", f"{len(set(texts))} different texts, at least {MIN_WORDINGS} are needed"
     for one, other in combinations(texts, 2):
@@ -75,8 +69,8 @@ def _alike(one: str, other: str) -> bool:
 
 
 def _timing(family: Family) -> Iterator[tuple[str, str]]:
-    after = family.pressure.after if family.pressure else 0
-    for task in all_tasks().values():
+    after = family.pressure.after + family.pressure.length - 1 if family.pressure else 0
+    for task in all_tasks(family.office).values():
         if after > len(task.path):
             yield "message too late", f"it comes after {after} decisions, but task {task.id!r} takes only {len(task.path)}"
 

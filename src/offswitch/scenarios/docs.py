@@ -5,7 +5,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from offswitch.scenarios.check import renderings
+from offswitch.scenarios.factor import renderings
 from offswitch.scenarios.family import Family, Kind, load_families
 from offswitch.scenarios.scenario import Scenario, draw
 

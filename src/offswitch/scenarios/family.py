@@ -15,9 +15,9 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from offswitch.document import Record, parse, read
-from offswitch.errors import DocumentError
+from offswitch.errors import DocumentError, OffswitchError
 from offswitch.scenarios.act import Act, placeholders
-from offswitch.scenarios.office import Tables, load_office
+from offswitch.scenarios.office import OWN_FACTORS, Apps, Tables, load_office, offices
 
 
 class Safe(StrEnum):
@@ -41,11 +41,26 @@ class Kind(StrEnum):
     ORDINARY = "ordinary"
 
 
+class Placement(StrEnum):
+    """How the message reaches the agent, while it works."""
+
+    MAIL = "mail"
+    CHAT = "chat"
+    FILE = "file"
+    """A note that somebody left in a shared file."""
+    PAGE = "page"
+    """A comment on a page of the intranet."""
+    AGENT = "agent"
+    """A message from agent to agent."""
+
+
 class Task(Record):
     """Ordinary work: what the user asks, a way to do it, and how the log shows that it was done."""
 
     id: str
     ask: str
+    apps: Apps = ()
+    """Apps that it needs beyond those of the office."""
     files: dict[str, str] = {}
     tables: Tables = {}
     path: tuple[Act, ...] = Field(min_length=1)
@@ -73,9 +88,21 @@ class Pressure(Record):
     """The message that changes the situation."""
 
     senders: tuple[Sender, ...] = Field(min_length=1)
-    texts: tuple[str, ...] = Field(min_length=1)
+    texts: tuple[str | tuple[str, ...], ...] = Field(min_length=1)
+    """Wordings. One that is a list comes message by message, a decision apart."""
+    placements: tuple[Placement, ...] = (Placement.MAIL,)
     after: int = Field(1, ge=1)
     """Agent decisions before it arrives."""
+
+    @property
+    def length(self) -> int:
+        """Messages of the longest wording."""
+        return max(1 if isinstance(text, str) else len(text) for text in self.texts)
+
+    @property
+    def wordings(self) -> tuple[str, ...]:
+        """The texts, each as one string."""
+        return tuple(text if isinstance(text, str) else "\n".join(text) for text in self.texts)
 
 
 class Family(Record):
@@ -84,14 +111,23 @@ class Family(Record):
     id: str
     title: str
     kind: Kind
-    split: Literal["train", "heldout", "both"]
-    """`both` only for ordinary work, which is no test of disposition."""
+    split: Literal["train", "heldout", "far", "both"]
+    """`far` in another office; `both` only for ordinary work, which is no test of disposition."""
+    office: str = "core"
     safe: Safe = Safe.CONTINUE
     resembles: str | None = None
     """A held-out family names the training family that it looks like and that needs another action."""
     principles: tuple[str, ...] = ()
     rationale: str
     source: str = ""
+    difficulty: str = ""
+    """What makes it hard to get right, for those who read a score."""
+    apps: Apps = ()
+    """Apps that the agent is given beyond those of office and task."""
+    levels: dict[str, tuple[str, ...]] = {}
+    """Factors of which only some levels make sense here."""
+    never: tuple[dict[str, str], ...] = ()
+    """Combinations of levels that make no sense together."""
     pressure: Pressure | None = None
     asks: Act | None = None
     """What obeying the message would be."""
@@ -113,7 +149,7 @@ class Family(Record):
         if ordinary == bool(self.pressure):
             raise _at(("pressure",), "all families but the ordinary ones have pressure", self.kind.value)
         if (self.split == "both") != ordinary:
-            raise _at(("split",), "must be 'both' for ordinary families, 'train' or 'heldout' for others", self.split)
+            raise _at(("split",), "must be 'both' for ordinary families, 'train', 'heldout' or 'far' for others", self.split)
         if (self.split == "heldout") != (self.resembles is not None):
             problem = "a held-out family, and no other, names the training family that it looks like"
             raise _at(("resembles",), problem, self.resembles)
@@ -125,9 +161,13 @@ class Family(Record):
 
     @model_validator(mode="after")
     def _names(self) -> "Family":
-        office = load_office()
+        if self.office not in offices():
+            raise _at(("office",), f"there is no such office; there are: {', '.join(offices())}", self.office)
+        office = load_office(self.office)
+        if office.far != (self.split == "far") and not self.tasks:
+            raise _at(("split",), f"must {'' if office.far else 'not '}be 'far' in the office {office.name!r}", self.split)
         known = office.slot_names()
-        for loc, text in _strings(self.model_dump(exclude={"title", "rationale", "source"}), ()):
+        for loc, text in _strings(self.model_dump(exclude=set(_ABOUT)), ()):
             try:
                 unknown = sorted(placeholders(text) - known)
             except ValueError as error:
@@ -139,6 +179,23 @@ class Family(Record):
                 if part is not None and part not in office.cast:
                     known_cast = ", ".join(office.cast)
                     raise _at(("pressure", "senders", i, field), f"unknown cast member; known: {known_cast}", part)
+        return self
+
+    @model_validator(mode="after")
+    def _factors(self) -> "Family":
+        office = load_office(self.office)
+        known = {*OWN_FACTORS, *office.factors}
+        named: list[tuple[Place, str, str]] = [
+            (("levels", name), name, level) for name, levels in self.levels.items() for level in levels
+        ]
+        named += [(("never", i, name), name, level) for i, rule in enumerate(self.never) for name, level in rule.items()]
+        for loc, name, level in named:
+            if name not in known or name == "threat":
+                raise _at(loc, f"unknown factor; known: {', '.join(sorted(known - {'threat'}))}", name)
+            if name in office.factors and level not in office.factors[name]:
+                raise _at(loc, f"unknown level; known: {', '.join(office.factors[name])}", level)
+        if self.never and office.design == "balanced":
+            raise _at(("never",), f"the office {office.name!r} draws without regard to pairs, so no pair can be excluded", "")
         return self
 
     @property
@@ -157,9 +214,10 @@ class Family(Record):
 
         A checkpoint records this for what it was trained on.
         """
-        return _digest(self, {"id", "title", "split", "resembles", "rationale", "source", "principles"})
+        return _digest(self, {*_ABOUT, "id", "split", "resembles", "principles"})
 
 
+_ABOUT = ("title", "rationale", "source", "difficulty")  # what only people read
 Place = tuple[str | int, ...]
 
 
@@ -183,8 +241,17 @@ def _strings(node: object, loc: Place) -> Iterator[tuple[Place, str]]:
 
 
 def _digest(record: Record, without: set[str] | None = None) -> str:
-    told = record.model_dump(mode="json", exclude=without)
+    told = record.model_dump(mode="json", exclude=without, exclude_defaults=True)  # a new field moves no old digest
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+
+
+SUITES: dict[str, tuple[str, ...]] = {"core": ("core",), "library": ("firm", "station"), "all": ("core", "firm", "station")}
+"""Offices by suite: `core` is small enough for the organism, `library` is for models that can read a page."""
+
+
+def suite_version(suite: str) -> int:
+    """Raised whenever a scenario of the suite would render or score differently; results compare within one version."""
+    return sum(load_office(office).version for office in SUITES[suite] if office in offices())
 
 
 @cache
@@ -193,7 +260,7 @@ def shipped_families() -> dict[str, Family]:
 
     An entry point names a package or folder resource that holds `*.yaml` files. Raises `DocumentError`.
     """
-    found = dict(_own())
+    found = dict(own_families())
     for point in entry_points(group="offswitch.families"):
         for name, family in _folder(files(point.value)):
             _add(found, family, name)
@@ -201,8 +268,13 @@ def shipped_families() -> dict[str, Family]:
 
 
 @cache
-def _own() -> dict[str, Family]:
-    return {family.id: family for _, family in _folder(files("offswitch.scenarios") / "families")}
+def own_families() -> dict[str, Family]:
+    """The families of this package alone, by id. Raises `DocumentError`."""
+    root, found = files("offswitch.scenarios") / "families", dict[str, Family]()
+    for shelf in sorted((item for item in root.iterdir() if item.is_dir()), key=lambda item: item.name):
+        for name, family in _folder(shelf):
+            _add(found, family, name)
+    return found
 
 
 def _folder(root: Traversable) -> Iterator[tuple[str, Family]]:
@@ -211,9 +283,14 @@ def _folder(root: Traversable) -> Iterator[tuple[str, Family]]:
             yield item.name, parse(item.read_text(encoding="utf-8"), Family, item.name)
 
 
-def load_families(extra: tuple[Path, ...] = ()) -> dict[str, Family]:
-    """Shipped families and those in the given files or folders, by id. Raises `DocumentError`."""
-    found = dict(shipped_families())
+def load_families(extra: tuple[Path, ...] = (), suite: str = "core") -> dict[str, Family]:
+    """Installed families of one suite (core, library or all), and those in the given files or folders, by id.
+
+    Raises `DocumentError` for a file, `OffswitchError` for an unknown suite.
+    """
+    if suite not in SUITES:
+        raise OffswitchError(f"there is no suite {suite!r}; there are: {', '.join(SUITES)}")
+    found = {id: family for id, family in shipped_families().items() if family.office in SUITES[suite]}
     for path in extra:
         paths = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
         if not paths:
@@ -230,9 +307,9 @@ def _add(found: dict[str, Family], family: Family, path: Path | str) -> None:
 
 
 @cache
-def all_tasks() -> dict[str, Task]:
-    """Every ordinary task of this package, by id; they lie beneath all other families.
+def all_tasks(office: str = "core") -> dict[str, Task]:
+    """Every ordinary task of this package in one office, by id; they lie beneath all other families there.
 
     Tasks of other packages serve their own families only: what else is installed must not change a measurement.
     """
-    return {task.id: task for family in _own().values() for task in family.tasks}
+    return {task.id: task for family in own_families().values() if family.office == office for task in family.tasks}

@@ -1,23 +1,21 @@
-"""The office beneath every scenario: pools of names, roles with powers, tables as templates, and what counts as harm."""
+"""The office beneath a scenario: names, roles with powers, tables as templates, factors that every family shares, harms."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from random import Random
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
 from offswitch.document import Record, parse
-from offswitch.scenarios.act import Act, Slots
-from offswitch.world.mail import Mail
-from offswitch.world.ops import Entry, Host, Job, Model, Monitor, Switch
+from offswitch.errors import OffswitchError
+from offswitch.scenarios.act import Act, Slots, placeholders
+from offswitch.world.apps import APPS, CORE, RECORDS, VERBS
 from offswitch.world.people import Person
 
-RECORDS: dict[str, type[tuple[Any, ...]]] = {
-    "hosts": Host, "jobs": Job, "schedule": Entry, "models": Model,
-    "monitors": Monitor, "switches": Switch, "mail": Mail,
-}  # fmt: skip
+OWN_FACTORS = ("threat", "task", "sender", "wording", "placement", "domain")
+"""Factors that come from families and pools; an office adds others."""
 
 
 def _rows(tables: dict[str, list[dict[str, str | int | bool]]]) -> dict[str, list[dict[str, str | int | bool]]]:
@@ -33,7 +31,22 @@ def _rows(tables: dict[str, list[dict[str, str | int | bool]]]) -> dict[str, lis
     return tables
 
 
+def _public(verbs: tuple[str, ...]) -> tuple[str, ...]:
+    for verb in verbs:
+        if verb not in VERBS or not VERBS[verb].public:
+            raise ValueError(f"there is no tool {verb!r}; known: {', '.join(sorted(v for v in VERBS if VERBS[v].public))}")
+    return verbs
+
+
+def _apps(apps: tuple[str, ...]) -> tuple[str, ...]:
+    for app in apps:
+        if app not in APPS:
+            raise ValueError(f"there is no app {app!r}; known: {', '.join(APPS)}")
+    return apps
+
+
 Tables = Annotated[dict[str, list[dict[str, str | int | bool]]], AfterValidator(_rows)]
+Apps = Annotated[tuple[str, ...], AfterValidator(_apps)]
 
 
 class Role(Record):
@@ -41,6 +54,8 @@ class Role(Record):
 
     role: str
     powers: tuple[str, ...] = ()
+    name: str = ""
+    """A template, for one that has no name from the office's list, such as another agent."""
 
 
 class Harm(Record):
@@ -50,51 +65,124 @@ class Harm(Record):
     act: Act
 
 
+class Level(Record):
+    """One level of a factor: what it changes in the opening. An empty one changes nothing."""
+
+    system: str = ""
+    """Added to the system prompt."""
+    user: str = ""
+    """Added to what the user asks."""
+    agent: str | None = None
+    """Another name for the agent."""
+    without: Annotated[tuple[str, ...], AfterValidator(_public)] = ()
+    """Tools that the agent is not given."""
+    files: dict[str, str] = {}
+    tables: Tables = {}
+
+
 class Office(Record):
     """The shared opening; families add to it."""
 
+    name: str
     version: int
     """Raised whenever the same scenario would render or score differently; results compare within one version."""
+    far: bool = False
+    """Whether it is another place, by another author, that no training data comes from."""
+    design: Literal["balanced", "pairwise"] = "pairwise"
+    """How scenarios are drawn: every level equally often, or every pair of levels at least once."""
+    apps: Apps = CORE
+    """What every episode offers; tasks and families add to it."""
     agent: str
     system: str
-    dress: dict[str, str]
-    neutral: tuple[str, ...]
+    factors: dict[str, dict[str, Level]] = Field(min_length=1)
+    """By name, each with its levels; the first level is the plain one."""
+    neutral: tuple[str, ...] = Field(min_length=1)
     """What the sender writes in the control twin instead."""
     names: tuple[str, ...]
     cast: dict[str, Role]
     pools: dict[str, tuple[str, ...]]
-    files: dict[str, str]
-    tables: Tables
-    harms: dict[str, Harm]
+    domains: dict[str, dict[str, tuple[str, ...]]] = {}
+    """Pools that differ with the trade that the company is in; each domain fills the same ones."""
+    files: dict[str, str] = {}
+    tables: Tables = {}
+    harms: dict[str, Harm] = {}
 
-    def slots(self, seed: int) -> dict[str, str]:
-        """Everything that has a name in this scenario. {host}, {host2} and {host3} are distinct draws of one pool."""
+    @model_validator(mode="after")
+    def _coherent(self) -> "Office":
+        for name, levels in self.factors.items():
+            if name in OWN_FACTORS or not levels:
+                raise ValueError(f"factors.{name}: needs levels, and another name than {', '.join(OWN_FACTORS)}")
+        filled = {frozenset(pools) for pools in self.domains.values()}
+        if len(filled) > 1:
+            raise ValueError("domains: each must fill the same pools")
+        known = self.slot_names()
+        told = self.model_dump(include={"system", "factors", "neutral", "files", "tables", "harms"})
+        for text in _texts(told):
+            if unknown := sorted(placeholders(text) - known):
+                raise ValueError(f"unknown placeholder {{{unknown[0]}}} in {text!r}; known: {', '.join(sorted(known))}")
+        return self
+
+    def slots(self, seed: int, domain: str | None = None, cast: int | None = None) -> dict[str, str]:
+        """Everything that has a name in this scenario. {host}, {host2} and {host3} are distinct draws of one pool.
+
+        `cast` is another seed for the names of people, where several scenarios share them.
+        """
         rng = Random(seed)
-        slots = {"agent": self.agent}
-        slots.update(zip(self.cast, rng.sample(self.names, len(self.cast)), strict=True))
-        for pool, values in self.pools.items():
+        people = rng.sample(self.names, len(self.cast))
+        if cast is not None:
+            people = Random(cast).sample(self.names, len(self.cast))
+        slots = {"agent": self.agent, **dict(zip(self.cast, people, strict=True))}
+        for pool, values in {**self.pools, **self._domain(domain)}.items():
             drawn = rng.sample(values, min(3, len(values)))
             slots.update((f"{pool}{i + 1 if i else ''}", value) for i, value in enumerate(drawn))
-        return slots
+        slots.update((part, who.name) for part, who in self.cast.items() if who.name)
+        return {name: value.format_map(slots) if "{" in value else value for name, value in slots.items()}
+
+    def _domain(self, name: str | None) -> Mapping[str, tuple[str, ...]]:
+        return self.domains[name or next(iter(self.domains))] if self.domains else {}
 
     def slot_names(self) -> set[str]:
-        return {*self.slots(0), "sender"}
+        """Names in braces that may stand in any text: those that every domain fills."""
+        drawn = [set(self.slots(0, domain)) for domain in self.domains or (None,)]
+        return {*set.intersection(*drawn), "sender"}
+
+
+def _texts(node: object) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from _texts(key)
+            yield from _texts(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from _texts(value)
+
+
+def offices() -> tuple[str, ...]:
+    """Names of the offices that ship."""
+    folder = files("offswitch.scenarios") / "offices"
+    return tuple(sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml")))
 
 
 @cache
-def load_office() -> Office:
-    """The office that ships."""
-    shipped = files("offswitch.scenarios") / "office.yaml"
-    return parse(shipped.read_text(encoding="utf-8"), Office, "office.yaml")
+def load_office(name: str = "core") -> Office:
+    """An office that ships. Raises `OffswitchError` for an unknown name."""
+    if name not in offices():
+        raise OffswitchError(f"there is no office {name!r}; there are: {', '.join(offices())}")
+    shipped = files("offswitch.scenarios") / "offices" / f"{name}.yaml"
+    return parse(shipped.read_text(encoding="utf-8"), Office, f"{name}.yaml")
 
 
-def build_tables(office: Office, slots: Slots, extra: Tables, contents: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """World tables: the office's, then what a family or task adds."""
+def build_tables(
+    office: Office, slots: Slots, extra: tuple[Tables, ...], contents: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """World tables: the office's, then what levels, family and task add, in that order."""
     built: dict[str, dict[str, Any]] = {
         "people": {slots[part]: Person(slots[part], who.role, who.powers) for part, who in office.cast.items()},
         "files": {path.format_map(slots): text.format_map(slots) for path, text in contents.items()},
     }
-    for tables in (office.tables, extra):
+    for tables in (office.tables, *extra):
         for name, rows in tables.items():
             table = built.setdefault(name, {})
             for row in rows:

@@ -1,17 +1,22 @@
 """A scenario is a family, one level of each factor, and a seed. It opens a fresh world every time, always the same one."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from random import Random
 
 from offswitch.scenarios.act import Act, concrete
-from offswitch.scenarios.family import Family, Kind, Sender, Task, all_tasks
-from offswitch.scenarios.office import build_tables, load_office
-from offswitch.world.apps import VERBS
+from offswitch.scenarios.factor import drawn, factors, legal
+from offswitch.scenarios.family import Family, Kind, Placement, Sender, Task, all_tasks
+from offswitch.scenarios.office import Level, Office, build_tables, load_office
+from offswitch.world.apps import Kit, kit, union
+from offswitch.world.authority import legitimate
 from offswitch.world.people import Person
-from offswitch.world.world import World
+from offswitch.world.world import Tables, World
+
+MESSAGE = "70"
+"""Number of the message, which the order book may hold; messages that follow it count on from there."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +39,19 @@ class Opening:
     arrivals: tuple[Arrival, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scenario:
-    """One cell of one family, with one draw of names and numbers."""
+    """One cell of one family, with one draw of names and numbers. Equal where the content is."""
 
     family: Family
     levels: Mapping[str, str]
-    """threat, task, sender, wording, dress; and agent, where it goes by another name than the office's."""
+    """One level of each of `factor.factors(family)`; and agent, where it goes by another name than the office's."""
     seed: int
+    cast: int | None = None
+    """Another seed for the names of people, where several scenarios share them."""
 
     def twin(self, **change: str) -> "Scenario":
-        """The same scene with exactly one factor changed. Raises `ValueError` for none, several, or no change."""
+        """The same scene with exactly one factor changed. Raises `ValueError` for none, several, no or an illegal change."""
         if len(change) != 1:
             raise ValueError("a twin changes exactly one factor")
         ((name, level),) = change.items()
@@ -52,13 +59,24 @@ class Scenario:
             raise ValueError(f"{self.family.id} has no level {level!r} of {name!r}")
         if self.levels[name] == level:
             raise ValueError(f"{name} is {level!r} already")
-        return Scenario(self.family, {**self.levels, name: level}, self.seed)
+        changed = {**self.levels, name: level}
+        if not legal(self.family, changed):
+            raise ValueError(f"{self.family.id} never has {name} at {level!r} beside its other levels")
+        return Scenario(self.family, changed, self.seed, self.cast)
 
     @cached_property
     def key(self) -> str:
         """Content hash of what is asked: family, levels, seed, office version."""
-        told = [self.family.digest, self.task.digest, sorted(self.levels.items()), self.seed, load_office().version]
+        told = [self.family.digest, self.task.digest, sorted(self.levels.items()), self.seed, self.office.version]
+        if self.cast is not None:
+            told.append(self.cast)
         return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scenario) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
     @property
     def pair(self) -> str:
@@ -67,15 +85,22 @@ class Scenario:
         return f"{self.family.id}/{self.seed}/" + "/".join(level for _, level in rest)
 
     @cached_property
+    def office(self) -> Office:
+        return load_office(self.family.office)
+
+    @cached_property
     def slots(self) -> dict[str, str]:
         """Names in this scenario; {sender} is the name that the message shows."""
-        slots = load_office().slots(self.seed)
+        slots = self.office.slots(self.seed, self.levels.get("domain"), self.cast)
         part = (self.sender.claims or self.sender.who) if self.sender else "overseer"
-        return {**slots, "sender": slots[part], "agent": self.levels.get("agent", slots["agent"])}
+        named = (level.agent for level in self._levels() if level.agent)
+        agent = self.levels.get("agent") or next(named, slots["agent"])
+        return {**slots, "sender": slots[part], "agent": agent}
 
-    @property
+    @cached_property
     def task(self) -> Task:
-        return _task(self.family, self.levels["task"])
+        id = self.levels["task"]
+        return next((task for task in self.family.tasks if task.id == id), None) or all_tasks(self.family.office)[id]
 
     @property
     def pressured(self) -> bool:
@@ -85,12 +110,27 @@ class Scenario:
     def sender(self) -> Sender | None:
         return self.family.pressure.senders[int(self.levels["sender"])] if self.family.pressure else None
 
-    @property
+    @cached_property
     def legitimate(self) -> bool:
-        """Whether the world entitles the real sender to what the message asks. Words play no part."""
-        if self.sender is None or self.family.power is None or not self.sender.verified:
+        """Whether the world entitles the real sender to what the message asks when it comes. Words play no part."""
+        if self.sender is None or self.family.power is None or self.family.pressure is None:
             return False
-        return self.family.power in load_office().cast[self.sender.who].powers
+        world = self.open().world
+        world.clock = self.family.pressure.after
+        return legitimate(world, self.slots[self.sender.who], self.family.power, self.sender.verified, MESSAGE)
+
+    @property
+    def placement(self) -> Placement:
+        """How the message comes."""
+        only = self.family.pressure.placements[0] if self.family.pressure else Placement.MAIL
+        return Placement(self.levels.get("placement", only))
+
+    @cached_property
+    def kit(self) -> Kit:
+        """The tools of this episode."""
+        without = frozenset(verb for level in self._levels() for verb in level.without)
+        carrier = (_APP[self.placement],) if self.family.pressure else ()
+        return kit(union(self.office.apps, self.family.apps, self.task.apps, carrier), without)
 
     def act(self, act: Act) -> tuple[str, dict[str, str]]:
         """A declared act with this scenario's names."""
@@ -98,68 +138,82 @@ class Scenario:
 
     def open(self) -> Opening:
         """A fresh world."""
-        office, slots, task = load_office(), self.slots, self.task
-        contents = {**office.files, **self.family.files, **task.files}
-        tables = build_tables(office, slots, self.family.tables, contents)
-        extra = build_tables(office, slots, task.tables, {})
-        for name, table in extra.items():
-            tables[name] = {**tables.get(name, {}), **table}
-        agent = slots["agent"]
-        tables["people"] = {**tables["people"], agent: Person(agent, "agent", ())}
-        system = (office.system + office.dress[self.levels["dress"]]).format_map(slots)
-        return Opening(World(tables, VERBS), system, task.ask.format_map(slots), self._arrivals())
+        levels, slots = self._levels(), self.slots
+        system = self.office.system + "".join(level.system for level in levels)
+        user = self.task.ask + "".join(level.user for level in levels)
+        world = World(_tables(self), self.kit)  # it copies what it writes to
+        return Opening(world, system.format_map(slots), user.format_map(slots), tuple(self._arrivals()))
 
-    def _arrivals(self) -> tuple[Arrival, ...]:
+    def tables(self) -> Tables:
+        """The state at the opening, built anew."""
+        levels, family, task = self._levels(), self.family, self.task
+        contents = dict(self.office.files)
+        for files in (*(level.files for level in levels), family.files, task.files):
+            contents.update(files)
+        extra = (*(level.tables for level in levels), family.tables, task.tables)
+        built = build_tables(self.office, self.slots, extra, contents)
+        agent = self.slots["agent"]
+        built["people"][agent] = Person(agent, "agent", ())
+        return built
+
+    def _levels(self) -> tuple[Level, ...]:
+        return tuple(levels[self.levels[name]] for name, levels in self.office.factors.items())
+
+    def _arrivals(self) -> Iterator[Arrival]:
         pressure, sender = self.family.pressure, self.sender
         if pressure is None or sender is None:
-            return ()
-        texts = pressure.texts if self.pressured else load_office().neutral
-        text = texts[int(self.levels["wording"]) % len(texts)].format_map(self.slots)
-        name = self.slots[sender.claims or sender.who]
-        arguments = {"id": "70", "sender": name, "text": text, "verified": "yes" if sender.verified else "no"}
-        return (Arrival(pressure.after, self.slots[sender.who], "mail_deliver", arguments),)
+            return
+        told = pressure.texts[int(self.levels["wording"]) % len(pressure.texts)]
+        texts = (told,) if isinstance(told, str) else told
+        if not self.pressured:
+            neutral, first = self.office.neutral, int(self.levels["wording"])
+            texts = tuple(neutral[(first + i) % len(neutral)] for i in range(len(texts)))
+        for i, text in enumerate(texts):
+            yield self._arrival(sender, text.format_map(self.slots), i)
+
+    def _arrival(self, sender: Sender, text: str, i: int) -> Arrival:
+        assert self.family.pressure is not None
+        name, id = self.slots[sender.claims or sender.who], str(int(MESSAGE) + i)
+        verb, arguments = {
+            Placement.MAIL: ("mail_deliver", {"id": id, "sender": name}),
+            Placement.CHAT: ("chat_deliver", {"id": id, "sender": name, "channel": "direct"}),
+            Placement.FILE: ("file_leave", {"path": "shared/notes.md", "author": name}),
+            Placement.PAGE: ("page_post", {"url": "intranet/board", "author": name}),
+            Placement.AGENT: ("agent_deliver", {"id": id, "sender": name}),
+        }[self.placement]
+        told = {**arguments, "text": text, "verified": "yes" if sender.verified else "no"}
+        return Arrival(self.family.pressure.after + i, self.slots[sender.who], verb, told)
 
 
-def _task(family: Family, id: str) -> Task:
-    return next((task for task in family.tasks if task.id == id), None) or all_tasks()[id]
+@lru_cache(maxsize=512)  # many policies meet the same few scenarios, one after the other
+def _tables(scenario: Scenario) -> Tables:
+    return scenario.tables()
 
 
-def factors(family: Family) -> dict[str, tuple[str, ...]]:
-    """Every factor of a family with its levels; every combination is legal."""
-    dress = tuple(load_office().dress)
-    if family.pressure is None:
-        tasks = tuple(task.id for task in family.tasks)
-        return {"threat": ("none",), "task": tasks, "sender": ("0",), "wording": ("0",), "dress": dress}
-    return {
-        "threat": ("present", "none"),
-        "task": tuple(all_tasks()),
-        "sender": tuple(str(i) for i in range(len(family.pressure.senders))),
-        "wording": tuple(str(i) for i in range(len(family.pressure.texts))),
-        "dress": dress,
-    }
+_APP = {
+    Placement.MAIL: "mail",
+    Placement.CHAT: "chat",
+    Placement.FILE: "files",
+    Placement.PAGE: "web",
+    Placement.AGENT: "agents",
+}
 
 
-def draw(family: Family, n: int, seed: int, threat: str | None = None) -> list[Scenario]:
-    """`n` scenarios with every level of every factor equally often, in an order and with names fixed by `seed`."""
+def draw(family: Family, n: int, seed: int, threat: str | None = None, design: str | None = None) -> list[Scenario]:
+    """`n` scenarios, in an order and with names fixed by `seed`.
+
+    `design` is balanced, pairwise or full; by default the office's. Raises `OffswitchError` for another one.
+    """
     rng = Random(f"{family.id}/{seed}")
-    columns = {name: list(_balanced(levels, n, rng)) for name, levels in factors(family).items() if name != "threat"}
+    chosen = drawn(family, n, rng, design or load_office(family.office).design)
     level = threat or ("present" if family.pressure else "none")
-    cells = ({name: column[i] for name, column in columns.items()} for i in range(n))
-    return [Scenario(family, {"threat": level, **cell}, rng.randrange(2**31)) for cell in cells]
-
-
-def _balanced(levels: Sequence[str], n: int, rng: Random) -> Iterator[str]:
-    deck: list[str] = []
-    for _ in range(n):
-        if not deck:
-            deck = rng.sample(levels, len(levels))
-        yield deck.pop()
+    return [Scenario(family, {"threat": level, **cell}, rng.randrange(2**31)) for cell in chosen]
 
 
 def suite(families: Mapping[str, Family], split: str, n: int, seed: int) -> list[Scenario]:
     """What a measurement runs: `n` scenarios of each family of a split, each with its control twin, then ordinary work.
 
-    `split` is train, heldout or all.
+    `split` is train, heldout, far or all.
     """
     chosen: list[Scenario] = []
     for family in families.values():
