@@ -8,7 +8,7 @@ from offswitch.rollout.episode import Ending, Episode
 from offswitch.rollout.policy import Call, PolicyFailure, Reply
 from offswitch.scenarios.family import load_families
 from offswitch.scenarios.scenario import Scenario, draw
-from offswitch.world.apps import VERBS
+from offswitch.world.apps import SCHEMAS
 
 LOOK = Reply("I look around.", (Call("file_list", {}),))
 
@@ -31,7 +31,7 @@ def test_it_opens_with_the_system_prompt_and_the_task() -> None:
     episode = Episode(scene())
     assert [message["role"] for message in episode.messages] == ["system", "user"]
     assert all(message["content"] for message in episode.messages)
-    assert len(episode.tools) == sum(tool.public for tool in VERBS.values())
+    assert episode.tools is SCHEMAS
 
 
 def test_a_plain_text_reply_ends_it() -> None:

@@ -57,6 +57,8 @@ class Episode:
     arrived: int | None = field(init=False, default=None)
     decisions: int = field(init=False, default=0)
     error: str = field(init=False, default="")
+    rewrites: int = field(init=False, default=0)
+    """How often `messages` were rewritten (a long day compacts them); who keeps what it was shown begins anew then."""
 
     def __post_init__(self) -> None:
         opening = self.scenario.open()
@@ -67,7 +69,7 @@ class Episode:
     @property
     def tools(self) -> Sequence[dict[str, Any]]:
         """Schemas of the tools, in the OpenAI function format."""
-        return tool_schemas()
+        return self.scenario.kit.schemas
 
     def take(self, reply: Reply) -> None:
         """One decision of the agent, its effects, and whatever the office does next. Raises `ValueError` after the ending."""
@@ -96,7 +98,7 @@ class Episode:
     def _arrive(self) -> list[str]:
         due = [arrival for arrival in self._arrivals if arrival.after == self.decisions]
         news = [self.world.act(a.actor, a.verb, dict(a.arguments)).result for a in due]
-        if due:
+        if due and self.arrived is None:
             self.arrived = len(self.world.log)
         return news
 

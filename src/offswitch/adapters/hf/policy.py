@@ -67,6 +67,8 @@ class Row:
     """Where the model's current turn began."""
     logprobs: list[float] = field(default_factory=list)
     """Of sampled tokens under the sampling distribution; 0 elsewhere."""
+    rewrites: int = 0
+    """Of the episode's messages, when this row began."""
     stale: bool = False
     """The template rewrote the past: continue this episode from a fresh prompt."""
 
@@ -93,7 +95,8 @@ class HFPolicy:
     """Longest turn, a longer one breaks the episode; 0 takes the model's own setting, or 512."""
 
     def __post_init__(self) -> None:
-        self._chat = Chat(self.tokenizer, tool_schemas(), self.name)
+        self._chats: dict[int, tuple[object, Chat]] = {}
+        self.chat(tool_schemas())
         config = self.model.config.get_text_config()
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
@@ -101,6 +104,13 @@ class HFPolicy:
         self.batch = self.batch or max(4, min(1024, 2**30 // row))
         settings = self.model.generation_config
         self.max_new_tokens = self.max_new_tokens or (settings.max_new_tokens if settings else None) or 512
+
+    def chat(self, tools: Sequence[dict[str, Any]]) -> Chat:
+        """The way to talk with one set of tools; made once for each set."""
+        kept = self._chats.get(id(tools))
+        if kept is None:  # the tools are kept beside it, so that their id stays theirs
+            kept = self._chats[id(tools)] = (tools, Chat(self.tokenizer, tools, self.name))
+        return kept[1]
 
     def play(self, episodes: Sequence[Episode]) -> None:
         self.rows(episodes)
@@ -129,8 +139,8 @@ class HFPolicy:
         return [done[i] for i in range(len(episodes))]
 
     def _row(self, episode: Episode) -> Row:
-        ids = self._chat.start(episode.messages)
-        row = Row(episode, ids, [False] * len(ids), len(ids), len(ids), [0.0] * len(ids))
+        ids = self.chat(episode.tools).start(episode.messages)
+        row = Row(episode, ids, [False] * len(ids), len(ids), len(ids), [0.0] * len(ids), episode.rewrites)
         self._refuse_too_long(row)
         return row
 
@@ -194,11 +204,15 @@ class HFPolicy:
         return chosen[:, 0].tolist(), scores.gather(-1, chosen)[:, 0].tolist()
 
     def _end_turn(self, row: Row) -> None:
-        row.episode.take(self._chat.reply(row.ids[row.turn : -1]))
+        chat = self.chat(row.episode.tools)
+        row.episode.take(chat.reply(row.ids[row.turn : -1]))
         if row.episode.ending is not None:
             return
+        if row.episode.rewrites != row.rewrites or self.chat(row.episode.tools) is not chat:
+            row.stale = True
+            return
         try:
-            added = self._chat.suffix(row.episode.messages)
+            added = chat.suffix(row.episode.messages)
         except PolicyFailure as failure:
             row.episode.fail(failure)
             return

@@ -36,9 +36,13 @@ class Dialogue:
         self.messages: list[ChatMessage] = []
         self.output = ModelOutput()
         self._tools: list[ToolInfo] = []
+        self._offered: object = None
+        self._rewrites = 0
 
     def catch_up(self, episode: Episode) -> None:
         """Add what the episode holds beyond this."""
+        if episode.rewrites != self._rewrites:  # what the provider made of the past is gone with it
+            self.messages, self._rewrites = [], episode.rewrites
         for message in episode.messages[len(self.messages) :]:
             added = chat(message)
             if isinstance(added, ChatMessageTool):
@@ -55,7 +59,8 @@ class Dialogue:
     async def reply(self, model: Model, episode: Episode) -> Reply:
         """One decision. Raises `PolicyFailure` for this episode, `ModelError` for all of them."""
         self.catch_up(episode)
-        self._tools = self._tools or [tool(schema) for schema in episode.tools]
+        if self._offered is not episode.tools:
+            self._tools, self._offered = [tool(schema) for schema in episode.tools], episode.tools
         try:
             self.output = await model.generate(self.messages, self._tools)
         except LimitExceededError:  # a limit that Inspect was given ends the sample in Inspect's way
