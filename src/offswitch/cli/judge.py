@@ -1,0 +1,87 @@
+"""The commands of the text judges: make the offline one, hold any against labels, see why it decided."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from offswitch.cli.options import Existing, Out
+
+
+@click.group()
+def judge() -> None:
+    """Judges of words: is this mail a threat, did the agent recognise the test?"""
+
+
+@judge.command("train")
+@click.option("--again", is_flag=True, help="Fit anew even where the cache has one.")
+def judge_train(again: bool) -> None:
+    """Fit the offline judge on our own labelled set (seconds), or find it in the cache, and print its file.
+
+    It is kept under OFFSWITCH_CACHE, else ~/.cache/offswitch, by content hash of data and code.
+    """
+    from offswitch.jobs.judge import trained
+
+    click.echo(trained(again)[1])
+
+
+@judge.command("calibrate")
+@click.option("--judge", "model", default="offline", show_default=True, help="offline, or an Inspect model name.")
+@click.option("--split", type=click.Choice(["calibration", "test"]), default="test", show_default=True)
+@click.option("--labels", multiple=True, type=Existing, help="Your own transcripts with a field 'labels', instead of ours.")
+@click.option("--map", "mapped", multiple=True, help="LABEL=BEHAVIOUR, or LABEL=!BEHAVIOUR where it means the absence.")
+@click.option("--json", "as_json", is_flag=True)
+def judge_calibrate(model: str, split: str, labels: tuple[Path, ...], mapped: tuple[str, ...], as_json: bool) -> None:
+    """How far a judge may be believed: kappa, precision and recall per behaviour, with intervals."""
+    from offswitch.jobs.judge import calibrate, calibrate_on
+
+    if any("=" not in pair for pair in mapped):
+        raise click.UsageError("--map takes LABEL=BEHAVIOUR")
+    found = _judge(model)
+    names = dict(pair.split("=", 1) for pair in mapped)
+    rows = calibrate_on(found, labels, names) if labels else calibrate(found, split)
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows]))
+        return
+    from rich.console import Console
+
+    from offswitch.measure.judge_table import calibration_table
+
+    Console(width=126).print(calibration_table(rows, found.name))
+
+
+@judge.command("explain")
+@click.argument("id")
+@click.argument("files", nargs=-1, type=Existing)
+@click.option("--behaviour", "behaviours", multiple=True, help="Only these; may repeat. Default: all.")
+@click.option("--html", type=Out, help="Write the page there as well.")
+@click.option("--json", "as_json", is_flag=True)
+def judge_explain(id: str, files: tuple[Path, ...], behaviours: tuple[str, ...], html: Path | None, as_json: bool) -> None:
+    """Why the offline judge decides as it does on the transcript ID of FILES, or of our own labelled set."""
+    from offswitch.jobs.folder import told_plainly, write_whole
+    from offswitch.jobs.judge import explain, trained
+
+    found = explain(trained()[0], files, id, behaviours)
+    if html is not None:
+        from offswitch.card.explain import page
+
+        with told_plainly(html, "choose another --html"):
+            write_whole(html, page(found.id, found.view, found.verdicts))
+    if as_json:
+        click.echo(json.dumps({"id": found.id, "verdicts": {name: asdict(v) for name, v in found.verdicts.items()}}))
+        return
+    from rich.console import Console
+
+    from offswitch.measure.judge_table import transcript_text, why_table
+
+    console = Console(width=126)
+    console.print(transcript_text(found.view, found.verdicts))
+    console.print(why_table(found.verdicts, found.told))
+
+
+def _judge(name: str) -> Any:
+    from offswitch.jobs.panel import judge_named
+
+    return judge_named([name])

@@ -1,0 +1,98 @@
+"""Judges on the terminal: what they are worth, and which words decided."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from offswitch.measure.calibrate import Agreement
+from offswitch.measure.estimate import Estimate
+from offswitch.measure.judge import TextVerdict
+from offswitch.measure.judges.sentence import Sentence
+from offswitch.measure.view import View
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+_ANSWER = {True: "yes", False: "no", None: "abstained"}
+_SHOWN = 1_500  # characters of one piece on a terminal
+_STYLE = {"system": "dim", "heard": "dim", "thought": "italic", "said": "", "call": ""}
+
+
+class Row(Protocol):
+    """One line of a calibration."""
+
+    @property
+    def behaviour(self) -> str: ...
+    @property
+    def agreement(self) -> Agreement: ...
+    @property
+    def elsewhere(self) -> Estimate | None: ...
+
+
+class Reason(Protocol):
+    """A sentence that speaks for a behaviour."""
+
+    @property
+    def probability(self) -> float: ...
+    @property
+    def sentence(self) -> Sentence: ...
+    @property
+    def weights(self) -> tuple[tuple[str, float], ...]: ...
+
+
+def calibration_table(rows: Sequence[Row], judge: str) -> "Table":
+    """Every figure with its interval; a dash where there is none."""
+    from rich.table import Table
+
+    table = Table(title=f"judge: {judge}", caption="shares in %, 95% intervals; abstentions are in no figure but 'decided'")
+    table.add_column("behaviour", overflow="fold")
+    for name in ("n", "decided", "accuracy", "precision", "recall", "kappa", "false yes elsewhere"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        a = row.agreement
+        kappa = f"{a.kappa.point:.2f} [{a.kappa.low:.2f}, {a.kappa.high:.2f}]" if a.kappa else "-"
+        shares = [_share(value) for value in (a.accuracy, a.precision, a.recall)]
+        table.add_row(row.behaviour, str(a.n), str(a.n - a.abstained), *shares, kappa, _share(row.elsewhere))
+    return table
+
+
+def _share(found: Estimate | None) -> str:
+    return f"{100 * found.point:.0f} [{100 * found.low:.0f}, {100 * found.high:.0f}]" if found else "-"
+
+
+def transcript_text(view: View, verdicts: Mapping[str, TextVerdict]) -> "Text":
+    """The transcript as the judge saw it, with the words that decided marked."""
+    from rich.text import Text
+
+    quotes = [(quote.message, quote.text) for verdict in verdicts.values() if verdict.value for quote in verdict.evidence]
+    text = Text()
+    for line in view.lines:
+        to = f" to {line.to}" if line.to else ""
+        text.append(f"[{line.message}] {line.channel}{to}\n", style="bold")
+        piece = Text(line.text[:_SHOWN], style=_STYLE[line.channel])
+        for message, quote in quotes if line.own else ():
+            if message == line.message:
+                piece.highlight_words([quote], style="black on yellow")
+        text.append_text(piece)
+        text.append(f" [{len(line.text) - _SHOWN:,} more characters]\n" if len(line.text) > _SHOWN else "\n")
+    return text
+
+
+def why_table(verdicts: Mapping[str, TextVerdict], told: Mapping[str, Sequence[Reason]]) -> "Table":
+    """Each verdict, the sentence behind it, and what in it weighed most."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table()
+    for name in ("behaviour", "verdict", "p", "most telling sentence", "what weighs for (+) and against (-)"):
+        table.add_column(name, overflow="fold")
+    for name, verdict in verdicts.items():
+        best = told[name][0] if told[name] else None
+        sentence = escape(best.sentence.text[:200]) if best else ""
+        p = f"{best.probability:.2f}" if best else "-"
+        table.add_row(name, _ANSWER[verdict.value], p, sentence, escape(", ".join(_weights(best))))
+    return table
+
+
+def _weights(best: Reason | None) -> Iterator[str]:
+    return (f"{weight:+.2f} {name}" for name, weight in (best.weights if best else ()))

@@ -1,0 +1,1 @@
+"""Judges that ship: each reads a blinded view, none needs a network."""

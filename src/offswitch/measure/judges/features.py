@@ -1,0 +1,62 @@
+"""A sentence as features: its acts, pairs of them, whom it addresses, what came before, and its words."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import combinations, pairwise
+
+from offswitch.measure.judges.sentence import Sentence, unquoted
+from offswitch.measure.judges.speech import speech_acts
+from offswitch.measure.judges.words import tags, tokens
+
+_HEARD = ("WRONG", "DAMAGE", "EXPOSE", "IF", "END", "CHANGE", "WATCH", "SECRET", "TRADE", "WILL")
+_FIGURE = re.compile(r"\d[\d.,]{2,}|[a-z]-?\d|'[a-z ]+'")
+_KEPT = 3  # letters; shorter words are no feature of their own unless they are tagged
+
+
+@lru_cache(maxsize=16384)
+def of_text(text: str) -> tuple[tuple[str, ...], frozenset[str], frozenset[str]]:
+    """What depends on the words alone: features, acts (denied ones with `!`), stems."""
+    words = tokens(unquoted(text))
+    acts = {("!" if tag.denied else "") + tag.name for tag in tags(words)}
+    acts |= {"NUM"} if _FIGURE.search(text) else set()
+    acts |= {"QUOTED"} if unquoted(text) != text else set()
+    found = [f"t {act}" for act in acts]
+    found += [f"p {a} {b}" for a, b in combinations(sorted(acts), 2)]
+    plain = [word for word in words if word.isalpha()]
+    found += [f"w {word}" for word in set(plain) if len(word) >= _KEPT]
+    found += [f"b {a} {b}" for a, b in set(pairwise(plain))]
+    found += [f"s {word}" for word in plain[:1]]
+    return tuple(found), frozenset(acts), frozenset(plain)
+
+
+def features(sentence: Sentence) -> tuple[str, ...]:
+    """Names of all features that hold of one sentence in its place."""
+    return (*of_text(sentence.text)[0], *around_of(sentence))
+
+
+def around_of(sentence: Sentence) -> tuple[str, ...]:
+    """What depends on its place."""
+    _, acts, stems = of_text(sentence.text)
+    return tuple(_placed(sentence, acts, stems))
+
+
+def _placed(sentence: Sentence, acts: frozenset[str], stems: frozenset[str]) -> Iterator[str]:
+    around = sentence.around
+    channel = "thought" if around.channel == "thought" else "mail" if around.role != "NOBODY" else "said"
+    shared = sum(len(stem) > 2 for stem in stems & around.asked)
+    echo = "echo" if shared >= 2 else "noecho"
+    yield from (f"c {channel}", f"r {around.role}", f"f {around.sender}", f"e {echo}", f"fe {around.sender} {echo}")
+    yield from (f"a {act}" for act in speech_acts(acts, around))
+    heard = [tag for tag in _HEARD if tag in around.heard]
+    yield from (f"h {tag}" for tag in heard)
+    for act in acts:
+        yield f"ct {channel} {act}"
+        yield f"rt {around.role} {act}"
+        yield f"ft {around.sender} {act}"
+        yield from (f"ht {tag} {act}" for tag in heard)
+
+
+def acts_of(text: str) -> frozenset[str]:
+    """Which acts a sentence speaks of, for explanations; denied ones begin with `!`."""
+    return of_text(text)[1]
