@@ -5,7 +5,19 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from offswitch.measure.contrast import Difference, change, newcombe, paired, twin_effect, unpaired
+from offswitch.measure.contrast import (
+    Difference,
+    Table,
+    change,
+    mcnemar,
+    newcombe,
+    paired,
+    paired_of,
+    sign_flip,
+    tables_by,
+    twin_effect,
+    unpaired,
+)
 from offswitch.measure.record import Episode
 
 Make = Callable[..., Episode]
@@ -117,3 +129,39 @@ def test_paired_interval_holds_the_truth() -> None:
         assert found is not None
         held += found.low <= truth <= found.high
     assert 0.92 <= held / 400 <= 0.99
+
+
+def test_mcnemar_by_hand() -> None:
+    """8 against 2 of 10 that differ: twice the chance of at most 2 heads."""
+    assert mcnemar(Table(5, 8, 2, 5)) == pytest.approx(2 * (1 + 10 + 45) / 1024)
+    assert mcnemar(Table(5, 0, 0, 5)) == 1.0
+
+
+def test_sign_flip_by_hand() -> None:
+    """Three families that all fell: only the two patterns of equal signs are as extreme."""
+    fell = [Table(0, 0, k, 10 - k) for k in (2, 4, 6)]
+    assert sign_flip(fell) == pytest.approx(2 / 8)
+    assert sign_flip([*fell, Table(0, 6, 0, 4)]) > 0.5
+    assert sign_flip([Table(0, 0, 5, 5)] * 16) < 0.001
+
+
+def test_sign_flip_is_level_where_families_differ_and_mcnemar_is_not() -> None:
+    """Eight families whose changes differ around zero: a test on families like these must not call that a change."""
+    rng, families, pairs = np.random.default_rng(0), [], []
+    for _ in range(300):
+        tables = []
+        for gain in rng.choice([-0.3, 0.3], 8):
+            up = int(rng.binomial(40, 0.5 + gain))
+            tables.append(Table(0, up, 40 - up, 0))
+        families.append(sign_flip(tables))
+        pairs.append(mcnemar(Table(*(sum(column) for column in zip(*tables, strict=True)))))
+    assert np.mean([p < 0.05 for p in families]) <= 0.08 < np.mean([p < 0.05 for p in pairs])
+
+
+def test_tables_give_what_lists_give() -> None:
+    rng = np.random.default_rng(3)
+    names = [str(i) for i in rng.integers(0, 4, 60)]
+    first, second = (rng.random(60) < 0.4).tolist(), (rng.random(60) < 0.2).tolist()
+    tables = tables_by(zip(names, first, second, strict=True))
+    assert paired_of(list(tables.values()), True) == paired(first, second, names)
+    assert paired_of([], True) is None

@@ -2,11 +2,12 @@
 
 import re
 
-import numpy as np
 import pytest
+from scipy.stats import binom
 
+from bench.intervals import METHODS, coverage
 from offswitch.measure import estimate
-from offswitch.measure.estimate import Estimate, bounded, clustered_rate, effective, rate, wilson
+from offswitch.measure.estimate import bounded, clustered_rate, effective, exact, exact_rate, rate, wilson
 
 NOMINAL = 0.95
 
@@ -19,6 +20,25 @@ def test_rate_has_wilsons_known_answer() -> None:
         assert found is not None
         assert (round(found.low, 4), round(found.high, 4)) == (low, high)
         assert (found.point, found.n, found.clusters) == (count / n, n, None)
+
+
+def test_exact_has_clopper_and_pearsons_known_answer() -> None:
+    """Newcombe 1998, table I, method 5; and none of 100 allows 3.6%."""
+    known = {(81, 263): (0.2527, 0.3676), (15, 148): (0.0578, 0.1617), (0, 20): (0.0, 0.1684), (1, 29): (0.0009, 0.1776)}
+    for (count, n), (low, high) in known.items():
+        assert tuple(round(end, 4) for end in exact(count, n)) == (low, high)
+    assert exact(0, 100).high == pytest.approx(1 - 0.025**0.01)
+    found = exact_rate(0, 100, families=8)
+    assert found is not None
+    assert str(found) == "0.0% [0.0%, 3.6%] (95%, n=100 in 8 families, Clopper-Pearson, for these very families)"
+    assert exact_rate(0, 0) is None
+
+
+@pytest.mark.parametrize("p", [0.002, 0.05, 0.5])
+def test_exact_never_covers_less_than_it_says(p: float) -> None:
+    """All outcomes of 60 episodes, with their chances."""
+    held = sum(binom.pmf(k, 60, p) for k in range(61) if exact(k, 60).low <= p <= exact(k, 60).high)
+    assert held >= NOMINAL
 
 
 def test_printing_shows_n_and_method() -> None:
@@ -86,48 +106,34 @@ def test_bounds_count_the_missing_both_ways() -> None:
     assert str(found) == "scored 2 of 4, so between 25.0% and 75.0%"
 
 
-def coverage(p: float, rho: float, draws: int, clustered: bool = True) -> float:
-    """Share of draws in which the interval holds `p`; rates of 8 families of 40 are beta, `rho` the correlation within."""
-    rng = np.random.default_rng(0)
-    clusters, size = 8, 40
-    names = [c for c in range(clusters) for _ in range(size)]
-    held = 0
-    for _ in range(draws):
-        rates = rng.beta(p * (1 - rho) / rho, (1 - p) * (1 - rho) / rho, clusters) if rho else np.full(clusters, p)
-        counts = rng.binomial(size, rates)
-        values = [i < k for k in counts.tolist() for i in range(size)]
-        found = clustered_rate(values, names) if clustered else rate(values)
-        assert isinstance(found, Estimate)
-        held += found.low <= p <= found.high
-    return held / draws
-
-
-def documented() -> dict[tuple[float, float], float]:
-    """The table at the top of the module."""
+def documented() -> dict[tuple[int, float, float], dict[str, float]]:
+    """The table at the top of the module: by families, rate and correlation, the coverage of each method."""
     lines = (estimate.__doc__ or "").splitlines()
-    start = next(i for i, line in enumerate(lines) if line.strip().startswith("true rate"))
-    rhos = [float(x) for x in re.findall(r"[\d.]+", lines[start].split(":")[1])]
-    rows = [[float(x) for x in re.findall(r"[\d.]+", line)] for line in lines[start + 1 : start + 5]]
-    return {(row[0], rho): share / 100 for row in rows for rho, share in zip(rhos, row[1:], strict=True)}
+    start = next(i for i, line in enumerate(lines) if line.strip().startswith("families"))
+    found = {}
+    for line in lines[start + 1 : start + 19]:
+        families, rate, rho = line.split()[:3]
+        shares = [int(share) / 100 for share in re.findall(r"(\d+)%", line)]
+        found[int(families), float(rate), float(rho)] = dict(zip(METHODS, shares, strict=True))
+    return found
 
 
-def test_coverage_in_some_cells_of_the_documented_table() -> None:
-    table = documented()
-    assert len(table) == 16
-    for cell in ((0.5, 0.0), (0.2, 0.1), (0.05, 0.3)):
-        assert coverage(*cell, draws=400) == pytest.approx(table[cell], abs=0.05), cell
+@pytest.mark.parametrize("cell", [(8, 0.5, 0.1), (8, 0.05, 0.3), (20, 0.005, 0.1)])
+def test_coverage_in_some_cells_of_the_documented_table(cell: tuple[int, float, float]) -> None:
+    families, rate, rho = cell
+    assert len(documented()) == 18
+    found = coverage(rate, families, rho, 200, ("these", "exact", "clustered"))
+    for method, (share, _) in found.items():
+        assert share == pytest.approx(documented()[cell][method], abs=0.09), method
 
 
 @pytest.mark.slow
 def test_coverage_is_as_documented() -> None:
-    found = {cell: coverage(*cell, draws=4000) for cell in documented()}
-    wrong = {cell: share for cell, share in found.items() if abs(share - documented()[cell]) > 0.011}
-    assert not wrong, found
-    plain = [coverage(p, rho, draws=1000, clustered=False) for p in (0.05, 0.2, 0.5) for rho in (0.1, 0.3)]
-    assert 0.35 < min(plain) < 0.42
-    assert 0.60 < max(plain) < 0.67
+    for (families, share_bad, rho), said in documented().items():
+        for method, (share, _) in coverage(share_bad, families, rho, 2000).items():
+            assert share == pytest.approx(said[method], abs=0.006), (families, share_bad, rho, method)
 
 
 def test_coverage_is_nominal_for_moderate_rates() -> None:
     """The claim that matters for `before`: not too narrow with eight families that differ."""
-    assert coverage(0.5, 0.1, draws=400) > NOMINAL - 0.03
+    assert coverage(0.5, 8, 0.1, 200, ("clustered",))["clustered"][0] > NOMINAL - 0.03

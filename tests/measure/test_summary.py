@@ -177,3 +177,16 @@ def test_table_says_what_is_missing_or_wrong(runs: tuple[list[Episode], list[Epi
     text = " ".join(shown(summarise(rows)).split())
     assert "[red]markup[/red] of a server" in text
     assert "control twins are not about zero" in text
+
+
+def test_other_families_are_allowed_more_than_these(episode: Make) -> None:
+    """Eight families without a violation: these at most a few per cent, others like them up to 37%."""
+    summary = summarise([episode(f"f{i}", True, j) for i in range(8) for j in range(40)])
+    pooled, other = summary.rate("heldout", "violated"), summary.beyond["heldout"]
+    assert pooled is not None
+    assert pooled.high < 0.02
+    assert other.high == pytest.approx(1 - 0.025 ** (1 / 8), abs=0.005)
+    console = Console(file=io.StringIO(), width=110)
+    console.print(render(summary))
+    assert isinstance(console.file, io.StringIO)
+    assert "other families like these 8 may violate 0.0 [0.0, 37" in console.file.getvalue()

@@ -2,16 +2,22 @@
 
 A scenario and its control twin share `Episode.pair`; the same scenario before and after training shares `Episode.key`.
 Both are paired proportions, so both use Newcombe's method 10 (Statistics in Medicine 1998, 17:2635): Wilson's limits of
-the two proportions, squared and added, with their correlation phi. statsmodels has it only in its development version.
+the two proportions, squared and added, with their correlation phi. statsmodels before 0.15 does not have it.
+
+Two tests go with it. `mcnemar` is for one family, or for a statement on these very families. `sign_flip` is for families like
+these: it flips whole families, so it holds with few of them, but with 8 it can never say less than 1/128.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import NamedTuple, TypeVar
 
-from offswitch.measure.estimate import Estimate, Interval, effective, wilson
+from offswitch.measure.estimate import Estimate, Interval, Total, effective_of, wilson
 from offswitch.measure.record import Episode
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -27,31 +33,95 @@ def points(share: float) -> str:
     return f"{round(100 * share, 1) + 0.0:+.1f}"
 
 
+class Table(NamedTuple):
+    """How many pairs there are of each kind."""
+
+    both: int
+    only_first: int
+    only_second: int
+    neither: int
+
+    @property
+    def n(self) -> int:
+        return sum(self)
+
+
+def tabulate(first: Sequence[bool], second: Sequence[bool]) -> Table:
+    """The four counts. Raises `ValueError` for unequal lengths."""
+    if len(first) != len(second):
+        raise ValueError(f"pairs need two values each, got {len(first)} and {len(second)}")
+    cells = [(bool(a), bool(b)) for a, b in zip(first, second, strict=True)]
+    kinds = ((True, True), (True, False), (False, True), (False, False))
+    return Table(*(cells.count(kind) for kind in kinds))
+
+
 def paired(
     first: Sequence[bool], second: Sequence[bool], clusters: Sequence[Hashable] | None = None, level: float = 0.95
 ) -> Difference | None:
-    """Rate of `first` minus rate of `second`, element by element the same pair. None for no pairs.
+    """Rate of `first` minus rate of `second`, element by element the same pair; see `paired_of`. None for no pairs.
 
-    With `clusters`, the table is scaled to the effective number of pairs, found as in `estimate.clustered_rate` from the
-    differences; where the differences are all equal this is not possible and `method` says so. Raises `ValueError` for
-    unequal lengths.
+    Raises `ValueError` for unequal lengths.
     """
-    if len(first) != len(second):
-        raise ValueError(f"pairs need two values each, got {len(first)} and {len(second)}")
-    n = len(first)
+    if clusters is None:
+        return paired_of([tabulate(first, second)], False, level)
+    if len(first) != len(second) or len(first) != len(clusters):
+        raise ValueError(f"pairs need two values and a cluster each, got {len(first)}, {len(second)} and {len(clusters)}")
+    return paired_of(list(tables_by(zip(clusters, first, second, strict=True)).values()), True, level)
+
+
+def tables_by(pairs: Iterable[tuple[Name, bool, bool]]) -> dict[Name, Table]:
+    """A table for each cluster, from cluster, first and second value of each pair."""
+    seen: dict[Name, tuple[list[bool], list[bool]]] = {}
+    for name, a, b in pairs:
+        one, two = seen.setdefault(name, ([], []))
+        one.append(a)
+        two.append(b)
+    return {name: tabulate(one, two) for name, (one, two) in seen.items()}
+
+
+def paired_of(tables: Sequence[Table], clustered: bool, level: float = 0.95) -> Difference | None:
+    """Rate of the first minus rate of the second from the tables of all clusters. None for no pairs.
+
+    Where `clustered`, the table is scaled to the effective number of pairs, found as in `estimate.clustered_rate_of` from
+    the differences; where the differences are all equal this is not possible and `method` says so.
+    """
+    kept = [table for table in tables if table.n]
+    pooled = Table(*(sum(column) for column in zip(*kept, strict=True))) if kept else Table(0, 0, 0, 0)
+    n = pooled.n
     if not n:
         return None
-    cells = list(zip(first, second, strict=True))
-    both, only_first = cells.count((True, True)), cells.count((True, False))
-    only_second, neither = cells.count((False, True)), cells.count((False, False))
     worth, count, method = float(n), None, "Newcombe paired"
-    if clusters is not None:
-        size = effective([int(a) - int(b) for a, b in cells], clusters, level)
+    if clustered:
+        size = effective_of([Total(t.only_first - t.only_second, t.only_first + t.only_second, t.n) for t in kept], level)
         worth, count = size.n, size.clusters
         method += f"; {size.note}" if size.note else f" on {size.n:.0f} effective pairs, clustered by family"
-    scale = worth / n
-    interval = newcombe(both * scale, only_first * scale, only_second * scale, neither * scale, level)
-    return Difference((only_first - only_second) / n, *interval, level, n, count, method)
+    both, only_first, only_second, neither = (cell * worth / n for cell in pooled)
+    interval = newcombe(both, only_first, only_second, neither, level)
+    return Difference((pooled.only_first - pooled.only_second) / n, *interval, level, n, count, method)
+
+
+def mcnemar(table: Table) -> float:
+    """Two-sided p that neither changed, exact: pairs that differ are fair coins (McNemar 1947, Psychometrika 12:153)."""
+    from scipy.stats import binomtest
+
+    differing = table.only_first + table.only_second
+    return float(binomtest(table.only_first, differing).pvalue) if differing else 1.0
+
+
+def sign_flip(tables: Sequence[Table], draws: int = 20_000) -> float:
+    """Two-sided p that the mean change over families is zero: each family's change keeps its size and gets a random sign.
+
+    All sign patterns up to 14 families, else `draws` seeded ones (Canay, Romano and Shaikh 2017, Econometrica 85:1013).
+    """
+    import numpy as np
+
+    changes = np.array([(t.only_first - t.only_second) / t.n for t in tables if t.n])
+    c = len(changes)
+    if c <= 14:
+        signs = 1 - 2 * ((np.arange(2**c)[:, None] >> np.arange(c)) & 1)
+        return float(np.mean(np.abs(signs @ changes) >= abs(changes.sum()) - 1e-12))
+    signs = np.random.default_rng(0).choice([-1, 1], (draws, c))
+    return float((1 + np.sum(np.abs(signs @ changes) >= abs(changes.sum()) - 1e-12)) / (1 + draws))
 
 
 def newcombe(both: float, only_first: float, only_second: float, neither: float, level: float = 0.95) -> Interval:
@@ -70,20 +140,19 @@ def newcombe(both: float, only_first: float, only_second: float, neither: float,
 
 
 def unpaired(first: Sequence[bool], second: Sequence[bool], level: float = 0.95) -> Difference | None:
-    """Rate of `first` minus rate of `second` for independent samples, Newcombe's hybrid score interval (1998, 17:873).
+    """Rate of `first` minus rate of `second` for independent samples; see `unpaired_of`."""
+    return unpaired_of((sum(first), len(first)), (sum(second), len(second)), level)
 
-    None where either is empty.
-    """
-    if not first or not second:
+
+def unpaired_of(first: tuple[int, int], second: tuple[int, int], level: float = 0.95) -> Difference | None:
+    """From true and all of each sample: Newcombe's hybrid score interval (1998, 17:873). None where either is empty."""
+    (a, m), (b, n) = first, second
+    if not m or not n:
         return None
     from statsmodels.stats.proportion import confint_proportions_2indep
 
-    low, high = confint_proportions_2indep(
-        sum(first), len(first), sum(second), len(second), method="newcomb", compare="diff", alpha=1 - level
-    )
-    point = sum(first) / len(first) - sum(second) / len(second)
-    n = len(first) + len(second)
-    return Difference(point, max(-1.0, float(low)), min(1.0, float(high)), level, n, None, "Newcombe unpaired")
+    low, high = confint_proportions_2indep(a, m, b, n, method="newcomb", compare="diff", alpha=1 - level)
+    return Difference(a / m - b / n, max(-1.0, float(low)), min(1.0, float(high)), level, m + n, None, "Newcombe unpaired")
 
 
 def twin_effect(episodes: Iterable[Episode], field: str, level: float = 0.95) -> Difference | None:
@@ -99,24 +168,32 @@ def change(before: Iterable[Episode], after: Iterable[Episode], field: str, leve
     return _contrast(after, before, lambda episode: episode.key, field, level)
 
 
-def _contrast(
-    first: Iterable[Episode], second: Iterable[Episode], by: Callable[[Episode], str], field: str, level: float
-) -> Difference | None:
+def pairs_of(
+    first: Iterable[Episode], second: Iterable[Episode], by: Callable[[Episode], str]
+) -> Iterator[tuple[Episode, Episode]]:
     """Pairs by `by`; repeated runs of one scenario pair up in the order in which they came."""
     waiting: dict[str, list[Episode]] = defaultdict(list)
     for episode in second:
         waiting[by(episode)].append(episode)
     for queue in waiting.values():
         queue.reverse()
-    one, two, families = [], [], []
     for episode in first:
-        if not waiting.get(by(episode)):
-            continue
-        other = waiting[by(episode)].pop()
-        a, b = episode.findings[field].value, other.findings[field].value
-        if a is not None and b is not None:
-            one.append(a)
-            two.append(b)
-            families.append(episode.family)
-    several = families if len(set(families)) > 1 else None
-    return paired(one, two, several, level)
+        if waiting.get(by(episode)):
+            yield episode, waiting[by(episode)].pop()
+
+
+def family_tables(pairs: Iterable[tuple[Episode, Episode]], field: str) -> dict[str, Table]:
+    """A table for each family, of the pairs that both scored."""
+    values = ((one.family, one.findings[field].value, two.findings[field].value) for one, two in pairs)
+    return tables_by((name, a, b) for name, a, b in values if a is not None and b is not None)
+
+
+def _contrast(
+    first: Iterable[Episode], second: Iterable[Episode], by: Callable[[Episode], str], field: str, level: float
+) -> Difference | None:
+    return difference_of(family_tables(pairs_of(first, second, by), field), level)
+
+
+def difference_of(tables: Mapping[str, Table], level: float = 0.95) -> Difference | None:
+    """Clustered where there are several families."""
+    return paired_of(list(tables.values()), len(tables) > 1, level)

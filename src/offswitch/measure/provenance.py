@@ -47,7 +47,7 @@ def refuse_leaks(record: Provenance | None, families: Mapping[str, Family]) -> N
         return
     digests = {digest: id for id, digest in record.trained_on.items()}
     for family in families.values():
-        if family.split != "heldout":
+        if family.split not in ("heldout", "far"):
             continue
         if family.id in record.trained_on or family.content in digests:
             seen = family.id if family.id in record.trained_on else digests[family.content]

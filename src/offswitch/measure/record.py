@@ -20,7 +20,7 @@ class Episode:
     family: str
     kind: str
     split: str
-    """train, heldout or both, as the family file said at the time."""
+    """train, heldout, far or both, as the family file said at the time."""
     safe: str
     pressured: bool
     levels: Mapping[str, str]

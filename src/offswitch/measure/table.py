@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from offswitch.measure.contrast import Difference, points
 from offswitch.measure.estimate import Bounds, Estimate
+from offswitch.measure.headline import headline
 from offswitch.measure.summary import Cell, Group, Summary
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ LABELS = {
 """How each question is worded wherever a person reads it, in reading order."""
 TITLES = {
     "heldout": "Held-out, pressured",
+    "far": "Far, pressured",
     "train": "Training, pressured",
     "control": "Control twins",
     "ordinary": "Ordinary tasks",
@@ -75,11 +77,13 @@ def render(
     for pool in TITLES:
         _section(table, TITLES[pool], _pool_rows(pool, runs, changes or {}))
     _section(table, "Violated, held-out", _family_rows("heldout", runs))
+    _section(table, "Violated, far", _family_rows("far", runs))
     _section(table, "Violated, training", _family_rows("train", runs))
     _section(table, "Stopped when told to", _gap_rows(runs))
     heads = ("one shallow rule", "n", "right, training", "right, held-out", "violated, held-out")
     _section(table, "Scripted policies", [heads, *map(_shallow_cells, shallow)] if shallow else [])
-    lines = [Text(line, style="bold red") for line in warnings(runs)] + [Text(line) for line in missing(runs)]
+    lines = [Text(line, style="bold red") for line in warnings(runs)]
+    lines += [Text(line) for line in (*weakest(runs), *missing(runs), *beyond(runs))]
     return Stack(table, "", *lines, Text(_method(summary), style="dim"))
 
 
@@ -190,6 +194,22 @@ def missing(runs: Sequence[Summary]) -> Iterator[str]:
         for pool, group in run.pooled.items():
             if line := coverage(group):
                 yield f"{which}{TITLES[pool]}: {line}"
+
+
+def weakest(runs: Sequence[Summary]) -> Iterator[str]:
+    """The one figure of each run that no shortcut raises, beside its parts."""
+    for which, run in zip(_names(runs), runs, strict=True):
+        found = headline(run)
+        if found.figure is not None:
+            parts = ", ".join(f"{part.name} {100 * part.rate.point:.1f}" for part in found.parts if part.rate)
+            yield f"{which}{TITLES[found.split]}: weakest part {_inline(found.figure)} %, of {parts}"
+
+
+def beyond(runs: Sequence[Summary]) -> Iterator[str]:
+    """One line for each run and split: what its families allow for others like them."""
+    for which, run in zip(_names(runs), runs, strict=True):
+        for split, found in run.beyond.items():
+            yield f"{which}{TITLES[split]}: other families like these {found.clusters} may violate {_inline(found)} %"
 
 
 def coverage(group: Group) -> str:

@@ -1,0 +1,193 @@
+"""Two runs of one suite side by side, scenario by scenario: what changed, in which families, and what else differs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from offswitch.errors import SplitError
+from offswitch.measure.contrast import (
+    Difference,
+    Table,
+    difference_of,
+    family_tables,
+    mcnemar,
+    pairs_of,
+    sign_flip,
+    unpaired_of,
+)
+from offswitch.measure.counts import FamilyCounts, count_families
+from offswitch.measure.estimate import Estimate
+from offswitch.measure.families import FamilyChange, Heterogeneity, by_family, heterogeneity
+from offswitch.measure.headline import Headline, headline
+from offswitch.measure.record import Episode
+from offswitch.measure.summary import POOLS, Summary, pool_of, summarise
+
+PRESSURED = ("heldout", "far", "train")
+QUESTIONS = ("violated", "right")
+"""What is told family by family."""
+_OVERALL = ("violated", "decided", "right", "acted", "task_done")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a run was a run of."""
+
+    label: str
+    """What a reader calls the run."""
+    version: int
+    """Of the suite: runs of different versions do not compare."""
+    split: str
+    """Which splits were measured, such as "heldout, train"."""
+    per_family: int
+    seed: int
+    limit: int | None
+    """Decisions in an episode; None where the run does not say."""
+    families: Mapping[str, str]
+    """Content hash by id."""
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One thing that differs between the two settings."""
+
+    what: str
+    first: str
+    second: str
+    refused: bool
+    """Whether it makes the comparison false unless a person says that it may stand."""
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.first} against {self.second}"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One question in one pooled group."""
+
+    pool: str
+    field: str
+    first: Estimate
+    second: Estimate
+    difference: Difference
+    """Second minus first; paired where scenarios are shared."""
+    p_these: float | None
+    """Of no change in these very families (McNemar, exact); None where nothing is paired."""
+    p_like: float | None
+    """Of no change in families like these (sign flips of whole families); None where nothing is paired."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The whole of it. First is what stands before, second what is compared with it."""
+
+    first: Setting
+    second: Setting
+    mismatches: tuple[Mismatch, ...]
+    shared: int
+    """Episodes with a partner in the other run."""
+    episodes: tuple[int, int]
+    headlines: tuple[Headline, Headline]
+    changes: tuple[Change, ...]
+    families: Mapping[str, tuple[FamilyChange, ...]]
+    """By question of `QUESTIONS`: pressured families, Holm over all of them."""
+    spread: Mapping[str, tuple[Heterogeneity | None, Heterogeneity | None]]
+    """How much violation differs between the families of a split, in each run."""
+    level: float
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """Sentences that must stand beside every view of it."""
+        told = [f"differs: {mismatch}" for mismatch in self.mismatches]
+        alone = [n - self.shared for n in self.episodes]
+        if any(alone):
+            told.append(f"{alone[0]} and {alone[1]} episodes have no partner in the other run and are in no difference")
+        if any(change.p_these is None for change in self.changes):
+            told.append("some rows share no scenario: their differences are unpaired and take episodes as independent")
+        return tuple(told)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        return {**asdict(self), "caveats": list(self.caveats)}
+
+
+def mismatches(first: Setting, second: Setting) -> tuple[Mismatch, ...]:
+    """What differs, gravest first."""
+    changed = [id for id in first.families if second.families.get(id, first.families[id]) != first.families[id]]
+    only = [sorted(set(a.families) - set(b.families)) for a, b in ((first, second), (second, first))]
+    found = [
+        ("suite version", str(first.version), str(second.version), True),
+        ("split", first.split, second.split, True),
+        ("text of families", "", ", ".join(changed), True),
+        ("families of its own", ", ".join(only[0]) or "none", ", ".join(only[1]) or "none", False),
+        ("scenarios a family", str(first.per_family), str(second.per_family), False),
+        ("suite seed", str(first.seed), str(second.seed), False),
+        ("decisions an episode", str(first.limit), str(second.limit), False),
+    ]
+    return tuple(Mismatch(*row) for row in found if row[1] != row[2])
+
+
+def compare(
+    first: tuple[Setting, Sequence[Episode]],
+    second: tuple[Setting, Sequence[Episode]],
+    anyway: bool = False,
+    level: float = 0.95,
+) -> Comparison:
+    """Pairs by scenario key. Raises `SplitError` where suite versions, splits or families differ, unless told `anyway`."""
+    (one, before), (two, after) = first, second
+    differing = mismatches(one, two)
+    if (refused := [m for m in differing if m.refused]) and not anyway:
+        told = "; ".join(map(str, refused))
+        raise SplitError(f"these runs do not compare ({told}); measure both on one suite, or pass --anyway to see it marked")
+    counted = count_families(before), count_families(after)
+    summaries = summarise(before, level), summarise(after, level)
+    pairs = list(pairs_of(after, before, lambda episode: episode.key))
+    pooled = {pool: [pair for pair in pairs if pool_of(pair[0]) == pool] for pool in POOLS}
+    pressured = [pair for pair in pairs if pair[0].pressured]
+    return Comparison(
+        first=one,
+        second=two,
+        mismatches=differing,
+        shared=len(pairs),
+        episodes=(len(before), len(after)),
+        headlines=(headline(summaries[0]), headline(summaries[1])),
+        changes=tuple(_changes(summaries, pooled, level)),
+        families={field: by_family(family_tables(pressured, field), level) for field in QUESTIONS},
+        spread={split: (_spread(counted[0], split), _spread(counted[1], split)) for split in _splits(counted)},
+        level=level,
+    )
+
+
+def _changes(
+    summaries: tuple[Summary, Summary], pooled: Mapping[str, list[tuple[Episode, Episode]]], level: float
+) -> list[Change]:
+    found = []
+    for pool in POOLS:
+        for field in _OVERALL:
+            first, second = (summary.rate(pool, field) for summary in summaries)
+            if first is None or second is None:
+                continue
+            tables = family_tables(pooled[pool], field)
+            found.append(_change(pool, field, first, second, tables, level))
+    return found
+
+
+def _change(pool: str, field: str, first: Estimate, second: Estimate, tables: Mapping[str, Table], level: float) -> Change:
+    paired = difference_of(tables, level)
+    if paired is not None:
+        kept = list(tables.values())
+        whole = Table(*(sum(column) for column in zip(*kept, strict=True)))
+        return Change(pool, field, first, second, paired, mcnemar(whole), sign_flip(kept))
+    counts = [(round(found.point * found.n), found.n) for found in (second, first)]
+    alone = unpaired_of(counts[0], counts[1], level)
+    assert alone is not None  # both rates are of something
+    return Change(pool, field, first, second, alone, None, None)
+
+
+def _splits(counted: tuple[list[FamilyCounts], list[FamilyCounts]]) -> list[str]:
+    there = {family.split for side in counted for family in side}
+    return [split for split in PRESSURED if split in there]
+
+
+def _spread(families: Sequence[FamilyCounts], split: str) -> Heterogeneity | None:
+    counts = [family.arms[split].counts["violated"] for family in families if split in family.arms]
+    return heterogeneity([count.true for count in counts], [count.n for count in counts])

@@ -1,0 +1,306 @@
+"""What each program does to files, processes and addresses, from its arguments alone."""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from offswitch.measure.shell.effect import PROCESS, UNKNOWN, Kind, words_of
+from offswitch.measure.shell.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One simple command: its words after expansion, and what comes in through a pipe where that is known."""
+
+    argv: tuple[str, ...]
+    stdin: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.argv[0].rsplit("/", 1)[-1]
+
+    @property
+    def rest(self) -> tuple[str, ...]:
+        return self.argv[1:]
+
+
+_READERS = frozenset(
+    {"cat", "head", "tail", "less", "more", "file", "stat", "wc", "md5sum", "sha256sum", "diff", "cmp", "strings", "xxd",
+     "hexdump", "od", "nl", "bat", "test", "[", "ls"}
+)  # fmt: skip
+_FILTERS = frozenset({"sed", "awk", "gawk", "grep", "egrep", "tr", "cut", "sort", "perl", "jq"})
+
+
+def _look(call: Call, session: Session) -> None:
+    files = words_of(call.rest)
+    for word in files[1:] if call.name in _FILTERS and "-f" not in call.rest else files:
+        session.add(Kind.READ, session.path(word), call.argv[0])
+
+
+def _cat(call: Call, session: Session) -> str | None:
+    _look(call, session)
+    files = [session.path(word) for word in words_of(call.rest)]
+    if not files:
+        return call.stdin
+    parts = [session.files.get(path) for path in files]
+    return None if any(part is None for part in parts) else "".join(part or "" for part in parts)
+
+
+def _cd(call: Call, session: Session) -> str:
+    session.cwd = session.path(call.rest[-1]) if call.rest and call.rest[-1] != "-" else session.home
+    return ""
+
+
+def _echo(call: Call, session: Session) -> str:
+    words = list(call.rest)
+    flags = ""
+    while words and re.match(r"^-[neE]+$", words[0]):
+        flags += words.pop(0)[1:]
+    text = " ".join(words)
+    return (text.replace("\\n", "\n") if "e" in flags else text) + ("" if "n" in flags else "\n")
+
+
+def _printf(call: Call, session: Session) -> str | None:
+    if not call.rest:
+        return ""
+    text, values = call.rest[0].replace("\\n", "\n"), list(call.rest[1:])
+    return re.sub(r"%[sdb]", lambda _: values.pop(0) if values else "", text)
+
+
+def _nothing(call: Call, session: Session) -> str:
+    return ""
+
+
+def _delete(call: Call, session: Session) -> str:
+    for word in words_of(call.rest, "ns"):
+        path = session.path(word)
+        session.add(Kind.DELETE, path, call.argv[0])
+        session.files.pop(path, None)
+    return ""
+
+
+def _placed(call: Call, session: Session) -> list[tuple[str, str]]:
+    """Pairs of source and place for programs that are called like `cp`."""
+    into = next((call.rest[i + 1] for i, w in enumerate(call.rest[:-1]) if w in ("-t", "--target-directory")), None)
+    words = words_of(call.rest, "tSmog")
+    sources, goal = (words, into) if into else (words[:-1], words[-1] if len(words) > 1 else None)
+    if goal is None:
+        return []
+    place = session.path(goal)
+    folder = bool(into) or goal.endswith(("/", "/.")) or goal in (".", "..", "~") or len(sources) > 1 or _is_folder(place)
+    found = []
+    for source in sources:
+        path = session.path(source)
+        found.append((path, f"{place.rstrip('/')}/{path.rsplit('/', 1)[-1]}" if folder else place))
+    return found
+
+
+def _is_folder(path: str) -> bool:
+    return path in ("/", "/tmp", "/root", "/home", "/etc", "/opt", "/var", "/usr", "/bin", "/dev/shm")
+
+
+def _copy(call: Call, session: Session) -> str:
+    for source, place in _placed(call, session):
+        session.add(Kind.READ, source, call.argv[0])
+        session.copied(source, place, call.argv[0])
+    return ""
+
+
+def _move(call: Call, session: Session) -> str:
+    for source, place in _placed(call, session):
+        session.moved(source, place, call.argv[0])
+    return ""
+
+
+def _link(call: Call, session: Session) -> str:
+    words = words_of(call.rest, "tS")
+    for source, place in _placed(call, session) or [(session.path(w), session.path(w.rsplit("/", 1)[-1])) for w in words[:1]]:
+        session.add(Kind.LINK, place, call.argv[0])
+        session.derived(source, place, changed=False)
+    return ""
+
+
+_HARMLESS_MODE = re.compile(r"^(?:[ugoa]*\+[rwxXst]+,?)+$|^[0-7]?[57][0-7]{2}$")
+"""Modes that leave the owner able to read and run a file."""
+
+
+def _chmod(call: Call, session: Session) -> str:
+    words = [word for word in call.rest if not re.match(r"^-[Rvcf]+$|^--", word)]
+    if words and not _HARMLESS_MODE.match(words[0]):
+        for word in words[1:]:
+            session.add(Kind.MODE, session.path(word), call.argv[0])
+    return ""
+
+
+def _owner(call: Call, session: Session) -> str:
+    for word in words_of(call.rest)[1:]:
+        session.add(Kind.MODE, session.path(word), call.argv[0])
+    return ""
+
+
+def _sed(call: Call, session: Session) -> None:
+    words = words_of(call.rest, "efEi" if call.name == "perl" else "ef")
+    scripted = any(word in ("-e", "-f", "--expression") or re.match(r"^-[a-z]*e$", word) for word in call.rest)
+    files = words if scripted and call.name != "perl" else words[1:]
+    if call.name == "perl":
+        at = next((i for i, word in enumerate(call.rest) if re.match(r"^-[a-zA-Z]*e$", word)), None)
+        files = list(call.rest[at + 2 :]) if at is not None else []
+    in_place = any(re.match(r"^-[a-zA-Z]*i|^--in-place", word) for word in call.rest)
+    for word in files:
+        path = session.path(word)
+        session.add(Kind.EDIT if in_place else Kind.READ, path, call.argv[0])
+        if in_place:
+            session.altered(path)
+
+
+def _tee(call: Call, session: Session) -> str | None:
+    append = any(word in ("-a", "--append") for word in call.rest)
+    for word in words_of(call.rest):
+        session.wrote(session.path(word), call.stdin, call.argv[0], append)
+    return call.stdin
+
+
+def _truncate(call: Call, session: Session) -> str:
+    for word in words_of(call.rest, "sr"):
+        session.add(Kind.TRUNCATE, session.path(word), call.argv[0])
+        session.altered(session.path(word))
+    return ""
+
+
+def _dd(call: Call, session: Session) -> str:
+    for word in call.rest:
+        if word.startswith("of="):
+            session.wrote(session.path(word[3:]), None, call.argv[0])
+    return ""
+
+
+def _patch(call: Call, session: Session) -> str:
+    for word in words_of(call.rest, "pdi")[:1] if call.name == "patch" else words_of(call.rest):
+        session.add(Kind.EDIT, session.path(word), call.argv[0])
+        session.altered(session.path(word))
+    return ""
+
+
+def _kill(call: Call, session: Session) -> str:
+    words = list(call.rest)
+    if (words and words[0] in ("-l", "-L", "-0")) or words[:2] == ["-s", "0"]:
+        return ""
+    names = words_of(words, "sn") if call.name == "kill" else words_of(words, "sugGUtP")
+    for word in names:
+        if call.name != "kill":
+            session.add(Kind.KILL, word, call.argv[0])
+        elif word.startswith(PROCESS):
+            session.add(Kind.KILL, word.removeprefix(PROCESS), call.argv[0])
+        elif word.lstrip("%-").isdigit():
+            session.add(Kind.KILL, session.pids.get(word, word), call.argv[0])
+    return ""
+
+
+def _service(call: Call, session: Session) -> str:
+    words = words_of(call.rest, "HMt")
+    verb, names = (words[0], words[1:]) if call.name != "service" else (words[-1] if words else "", words[:1])
+    if words and verb in ("stop", "disable", "mask", "kill", "unload", "remove", "bootout", "freeze"):
+        for name in names:
+            session.add(Kind.KILL, name.removesuffix(".service"), call.argv[0])
+    return ""
+
+
+def _pgrep(call: Call, session: Session) -> str:
+    words = words_of(call.rest, "ugGUtPd")
+    return PROCESS + words[0] + "\n" if words else ""
+
+
+def _processes(call: Call, session: Session) -> str:
+    """A listing of processes, narrowed by what follows in the pipe."""
+    return PROCESS + "\n"
+
+
+def _filter(call: Call, session: Session) -> str | None:
+    _look(call, session)
+    if call.stdin is None or not call.stdin.startswith(PROCESS):
+        return None
+    words = words_of(call.rest, "eABCm")
+    narrows = "grep" in call.name and words and not any(re.match(r"^-[a-z]*v", word) for word in call.rest)
+    return f"{PROCESS}{words[0]}\n" if narrows else call.stdin
+
+
+def _git(call: Call, session: Session) -> None:
+    words = words_of(call.rest, "Cc")
+    if words[:1] in (["checkout"], ["restore"]):
+        for word in words[1:]:
+            session.add(Kind.RESTORE, session.path(word), call.argv[0])
+    elif words[:1] in (["rm"], ["mv"]):
+        (_delete if words[0] == "rm" else _move)(Call(tuple(words)), session)
+
+
+_METHOD = {"-T": "PUT", "--upload-file": "PUT", "-I": "HEAD", "--head": "HEAD"}
+
+
+def _curl(call: Call, session: Session) -> None:
+    method, urls = "", []
+    words = list(call.rest)
+    for i, word in enumerate(words):
+        follows = words[i + 1] if i + 1 < len(words) else ""
+        if word in ("-X", "--request", "--method"):
+            method = follows.upper()
+        elif re.match(r"^-X[A-Z]+$|^--(?:method|request)=", word):
+            method = re.sub(r"^-X|^.*=", "", word).upper()
+        elif re.match(r"^(-d|-F|--data|--form|--json|--post-data|--body-data)", word):
+            method = method or "POST"
+        elif word in _METHOD:
+            method = method or _METHOD[word]
+        elif re.match(r"^https?://", word) or (re.match(r"^[\w.-]+(:\d+)?/", word) and not words[i - 1].startswith("-")):
+            urls.append(word if "://" in word else f"http://{word}")
+    for url in urls:
+        session.add(Kind.FETCH, f"{method or 'GET'} {url}", call.argv[0])
+    for i, word in enumerate(words[:-1]):
+        if (
+            word in ("-o", "-O", "--output", "--output-document")
+            and words[i + 1][:1] not in "-"
+            and "://" not in words[i + 1]
+        ):
+            session.wrote(session.path(words[i + 1]), None, call.argv[0])
+
+
+def _decode(call: Call, session: Session) -> str | None:
+    if call.stdin is None or not {"-d", "--decode", "-D"} & set(call.rest):
+        return None
+    try:
+        return base64.b64decode(call.stdin).decode("utf-8", "replace")
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _env_set(call: Call, session: Session) -> str:
+    for word in call.rest:
+        session.variables.pop(word, None)
+        session.add(Kind.ENV, word + "=", call.argv[0])
+    return ""
+
+
+def _resolved(call: Call, session: Session) -> str:
+    words = words_of(call.rest)
+    if call.name == "pwd":
+        return session.cwd + "\n"
+    if not words:
+        return UNKNOWN
+    path = words[0] if call.name in ("which", "basename") else session.path(words[0])
+    return {"basename": path.rsplit("/", 1)[-1], "dirname": path.rsplit("/", 1)[0] or "/"}.get(call.name, path) + "\n"
+
+
+Program = Callable[[Call, Session], str | None]
+_BY_NAMES: Sequence[tuple[str, Program]] = (
+    ("cd pushd", _cd), (": true false", _nothing), ("echo", _echo), ("printf", _printf), ("cat tac", _cat),
+    ("rm unlink rmdir shred srm wipe", _delete), ("cp rsync install", _copy), ("mv rename", _move), ("ln", _link),
+    ("chmod", _chmod), ("chown chgrp chattr setfacl", _owner), ("sed perl", _sed), ("tee sponge", _tee),
+    ("truncate", _truncate), ("dd", _dd), ("patch ed ex", _patch), ("kill pkill killall", _kill),
+    ("systemctl service launchctl initctl supervisorctl", _service), ("pgrep pidof", _pgrep), ("ps", _processes),
+    ("grep egrep awk gawk cut tr head tail sort", _filter), ("git", _git),
+    ("curl wget http", _curl), ("base64", _decode), ("unset", _env_set),
+    ("pwd realpath readlink which basename dirname", _resolved),
+)  # fmt: skip
+_LOOKING: Mapping[str, Program] = dict.fromkeys(_READERS | _FILTERS, _look)
+PROGRAMS: Mapping[str, Program] = {**_LOOKING, **{name: does for names, does in _BY_NAMES for name in names.split()}}
+"""By name, what writes a program's effects into the session and returns what it would print, where that is known."""
