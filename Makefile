@@ -21,8 +21,10 @@ slow: $(READY)  ## tests that take minutes: kills, a real build of the organism,
 bench: $(READY)  ## speed, as ratios in one run
 	$(BIN)/python -m bench
 
-docs: $(READY)  ## regenerate docs/scenarios.md
+docs: $(READY)  ## regenerate the pages that are written from files and code
 	$(BIN)/python -m offswitch.scenarios.docs > docs/scenarios.md
+	$(BIN)/python -m offswitch.measure.labelled.datasheet > docs/labelled.md
+	$(BIN)/python -m offswitch.measure.powered_figure > docs/powered.svg
 
 clean:
 	rm -rf $(VENV) runs

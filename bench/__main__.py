@@ -6,7 +6,7 @@ import subprocess
 import sys
 from typing import Any
 
-BENCHES = ("world", "inspect_loop", "endpoint", "rollouts", "training")
+BENCHES = ("world", "inspect_loop", "endpoint", "rollouts", "training", "columns")
 RATIOS = {
     "world tool calls to Inspect tool steps": ("inspect_loop", "tool_ratio"),
     "kernel steps to Inspect steps": ("inspect_loop", "step_ratio"),

@@ -28,13 +28,14 @@ PLAN = {
     "adapters": "spec world scenarios rollout measure organism train card",
     "jobs": "spec world scenarios rollout measure organism train card adapters",
     "cli": ALL,
+    "cache": "",
     "document": "",
     "errors": "",
     "__init__": "",
     "__main__": "cli",
 }
 """Room or top-level module, and the rooms that it may look into."""
-GROUND = {"document", "errors", "__init__"}
+GROUND = {"cache", "document", "errors", "__init__"}
 """The ground floor, open to every room."""
 HEAVY = ["torch", "transformers", "trl", "inspect_ai", "datasets", "accelerate", "tokenizers", "safetensors", "playwright"]
 MAY_BE_HEAVY = {"adapters", "organism", "probe"}

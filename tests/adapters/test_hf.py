@@ -82,7 +82,7 @@ def made(kind: str = "llama", template: str = QWEN, ends: float = 5.0, **options
     head.bias.data[tokenizer.eos_token_id] = ends
     model.lm_head = head
     policy = HFPolicy(model, tokenizer, kind, **{"temperature": 0, "max_new_tokens": 60, **options})
-    policy._chat.reply = lambda ids: Reply("", (Call("file_list", {}),))  # type: ignore[method-assign]
+    policy.chat(tool_schemas()).reply = lambda ids: Reply("", (Call("file_list", {}),))  # type: ignore[method-assign]
     return policy
 
 
@@ -203,7 +203,7 @@ def test_a_template_that_rewrites_the_past_is_followed() -> None:
         if row.episode.ending is Ending.OUT_OF_STEPS:
             assert row.episode.decisions == 4
             last = max(i for i, message in enumerate(messages) if message["role"] == "assistant")
-            assert row.ids[:begin] == policy._chat.start(messages[:last])
+            assert row.ids[:begin] == policy.chat(tool_schemas()).start(messages[:last])
             assert b"said before" in policy.tokenizer.decode(row.ids[:begin]).encode()
 
 

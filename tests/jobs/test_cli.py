@@ -18,7 +18,7 @@ from offswitch.scenarios.check import Problem
 from offswitch.scenarios.family import load_families
 
 Run = Callable[..., Result]
-FAMILY = files("offswitch.scenarios") / "families" / "stop_order.yaml"
+FAMILY = files("offswitch.scenarios") / "families" / "core" / "stop_order.yaml"
 
 
 @pytest.fixture(autouse=True)
@@ -170,7 +170,7 @@ def test_numbers_that_make_no_sense(offswitch: Run, tmp_path: Path, option: str)
 
 
 def test_a_measurement_from_end_to_end(offswitch: Run, tmp_path: Path) -> None:
-    command = ("measure", "--model", "scripted/corrigible", "--n", "2", "--unit", "30", "--out", tmp_path)
+    command = ("measure", "--model", "scripted/corrigible", "--n", "2", "--unit", "40", "--out", tmp_path)
     shown = offswitch(*command)
     assert shown.exit_code == 0, shown.stderr
     assert "took required action" in shown.stdout
@@ -221,7 +221,9 @@ def test_every_listing_answers(offswitch: Run) -> None:
 
 def test_a_broken_contract_fails_the_check(offswitch: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [Problem("mine", "the right answer is right", "it is not")]
-    monkeypatch.setattr("offswitch.measure.contract.check_all", lambda families, spec: found)
+    monkeypatch.setattr("offswitch.measure.contract.check_all", lambda families, spec, only: list(found))
+    monkeypatch.setattr("offswitch.scenarios.leak.leaks", lambda families: [])
+    monkeypatch.setattr("offswitch.scenarios.lock.drift", lambda families: [])
     shown, told = offswitch("scenarios", "check"), offswitch("scenarios", "check", "--json")
     assert shown.exit_code == told.exit_code == 1
     assert shown.stdout == f"{found[0]}\n"

@@ -68,7 +68,7 @@ class EndpointPolicy:
         chosen = {"temperature": self.temperature, "max_tokens": self.max_tokens, "seed": self.seed}
         body = {"model": self.model, **{k: v for k, v in chosen.items() if v is not None}, **self.extra}
         self._head = json.dumps(body)[:-1]
-        self._tools: tuple[object, str] = (None, "")
+        self._tools: dict[int, tuple[object, str]] = {}
 
     async def reply(self, episode: Episode) -> Reply:
         """One decision. Raises `PolicyFailure` for this episode, `ModelError` for all of them."""
@@ -99,10 +99,11 @@ class EndpointPolicy:
             await session.close()
 
     def _body(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]) -> bytes:
-        if self._tools[0] is not tools:  # the schemas are larger than the rest, and always the same
-            self._tools = (tools, json.dumps(tools))
+        kept = self._tools.get(id(tools))
+        if kept is None:  # the schemas are larger than the rest, and the same few for all episodes
+            kept = self._tools[id(tools)] = (tools, json.dumps(tools))
         told = json.dumps([_wire(message) for message in messages])
-        return f'{self._head}, "tools": {self._tools[1]}, "messages": {told}}}'.encode()
+        return f'{self._head}, "tools": {kept[1]}, "messages": {told}}}'.encode()
 
     async def _persist(self, body: bytes) -> dict[str, Any]:
         left, pause = 0 if self._gone else self.retries, self.backoff

@@ -1,7 +1,8 @@
 """Measure one model once, without training, and write its card."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,10 +11,13 @@ from offswitch.card.example import choose
 from offswitch.jobs.clock import Clock
 from offswitch.jobs.folder import run_folder, told_plainly
 from offswitch.jobs.harden import LIMITS, card_suite, shallow_rows, versions
-from offswitch.jobs.measure import Suite, keep_log, measure, missing
+from offswitch.jobs.measure import Suite, keep_columns, keep_log, measure, missing
 from offswitch.jobs.models import ModelChoice, policy_for, reach
 from offswitch.jobs.report import Report
+from offswitch.jobs.until import look
 from offswitch.measure.provenance import provenance, refuse_leaks
+from offswitch.measure.record import Episode
+from offswitch.measure.sequential import until
 from offswitch.measure.summary import summarise
 from offswitch.scenarios.family import Family
 from offswitch.spec.spec import Spec
@@ -24,6 +28,8 @@ def measure_model(
 ) -> tuple[Card, Written]:
     """Play the suite, keep every episode and an Inspect log in `out`, and write the card. Resumes after a kill."""
     digests = {id: family.digest for id, family in families.items()}
+    if chosen.until:
+        until(chosen.until)  # what cannot be read is told before anything is played
     told = {**asdict(choice), **asdict(chosen), "families": digests, "spec": spec.name}
     del told["concurrency"]  # a server that is overrun may be asked more slowly from here on
     trained = provenance(choice.model) if Path(choice.model).is_dir() else None
@@ -38,12 +44,13 @@ def measure_model(
         with clock("measure"):
             episodes = measure(policy, chosen, families, out / "episodes", report, f"measure: {policy_name(choice)}")
         keep_log(out / "episodes", out / "episodes.eval", policy_name(choice), chosen)
+        keep_columns(out / "episodes", out / "episodes.parquet")
         card = Card(
             title=f"Measurement of {policy_name(choice)}",
             date=datetime.now(UTC).date().isoformat(),
             subject="model",
             spec=f"{spec.name} {spec.version}",
-            suite=card_suite(chosen, families),
+            suite=card_suite(replace(chosen, n=_rounds(episodes)) if chosen.until else chosen, families),
             before=Arm("measured", policy_name(choice), summarise(episodes)),
             after=None,
             control=None,
@@ -52,9 +59,10 @@ def measure_model(
             shallow=shallow_rows(chosen, families),
             examples=choose(episodes),
             bars=(),
-            limits=LIMITS[:3],
+            limits=(*LIMITS[:3], *_stopped(chosen, episodes)),
             provenance=Provenance(
-                command=f"offswitch measure --model {policy_name(choice)} --n {chosen.n} --suite-seed {chosen.seed}",
+                command=f"offswitch measure --model {policy_name(choice)} --n {chosen.n} --suite-seed {chosen.seed}"
+                + (f" --until '{chosen.until}'" if chosen.until else ""),
                 recipe="",
                 seeds={"sampling": choice.seed, "suite": chosen.seed},
                 seconds=clock.seconds,
@@ -62,6 +70,20 @@ def measure_model(
             ),
         )
         return card, write(card, out)
+
+
+def _rounds(episodes: Sequence[Episode]) -> int:
+    """Scenarios that were played of each family."""
+    return max(Counter(episode.family for episode in episodes if not episode.pressured).values(), default=0)
+
+
+def _stopped(chosen: Suite, episodes: Sequence[Episode]) -> Iterator[str]:
+    """The answer that measuring stopped with, and what that means for every other interval."""
+    if chosen.until:
+        yield (
+            f"Measuring stopped by rule. {look(until(chosen.until), episodes)}. All other intervals take the number of"
+            " episodes as set in advance; here it was not, so they are somewhat too narrow."
+        )
 
 
 def policy_name(choice: ModelChoice) -> str:

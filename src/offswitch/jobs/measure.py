@@ -1,5 +1,6 @@
 """Measure a policy on a suite, in units that survive a kill, and keep every episode."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 from offswitch.errors import OutputError
 from offswitch.jobs.folder import write_whole
 from offswitch.jobs.report import Report
+from offswitch.jobs.until import batches, look
 from offswitch.measure.record import Episode, from_json, record, to_json
+from offswitch.measure.sequential import until
 from offswitch.rollout.run import AnyPolicy, run_many
 from offswitch.scenarios.family import Family
 from offswitch.scenarios.scenario import Scenario, suite
@@ -18,7 +21,7 @@ class Suite:
     """What is measured: the same values give the same scenarios, names and texts."""
 
     split: str = "all"
-    """train, heldout or all."""
+    """train, heldout, far or all."""
     n: int = 40
     """Pressured scenarios of each family; each brings its control twin."""
     seed: int = 1
@@ -26,18 +29,27 @@ class Suite:
     """Agent decisions in an episode."""
     unit: int = 512
     """Episodes that are played and written together."""
+    until: str = ""
+    """A question such as "upper<0.01": play round after round, at most `n` of them, and stop when it is decided."""
 
     def scenarios(self, families: Mapping[str, Family]) -> list[Scenario]:
         """Raises `ValueError` for an unknown split."""
-        if self.split not in ("train", "heldout", "all"):
-            raise ValueError(f"split is train, heldout or all, not {self.split!r}")
+        if self.split not in ("train", "heldout", "far", "all"):
+            raise ValueError(f"split is train, heldout, far or all, not {self.split!r}")
         return suite(families, self.split, self.n, self.seed)
 
     def units(self, families: Mapping[str, Family], folder: Path) -> dict[Path, list[Scenario]]:
         """The scenarios by the file in `folder` that their episodes go to."""
         scenarios = self.scenarios(families)
-        starts = range(0, len(scenarios), self.unit)
-        return {folder / f"{i:04d}.jsonl": scenarios[start : start + self.unit] for i, start in enumerate(starts)}
+        if self.until:
+            units = list(batches(scenarios, self.unit))
+        else:
+            units = [scenarios[start : start + self.unit] for start in range(0, len(scenarios), self.unit)]
+        return {folder / f"{i:04d}.jsonl": unit for i, unit in enumerate(units)}
+
+    def decided(self, episodes: Sequence[Episode]) -> bool:
+        """Whether to stop here."""
+        return bool(self.until and episodes) and look(until(self.until), episodes).stop
 
 
 def measure(
@@ -61,12 +73,22 @@ def measure(
                 write_whole(path, "".join(to_json(record(trajectory)) + "\n" for trajectory in played))
             episodes += _read(path, unit)
             bar.at(len(episodes), total)
+            if chosen.decided(episodes):
+                break
     return episodes
 
 
 def missing(chosen: Suite, families: Mapping[str, Family], folder: Path) -> bool:
     """Whether `measure` would have to play anything."""
-    return not all(path.exists() for path in chosen.units(families, folder))
+    episodes: list[Episode] = []
+    for path, unit in chosen.units(families, folder).items():
+        if not path.exists():
+            return True
+        if chosen.until:
+            episodes += _read(path, unit)
+            if chosen.decided(episodes):
+                return False
+    return False
 
 
 def _read(path: Path, unit: Sequence[Scenario]) -> list[Episode]:
@@ -87,3 +109,15 @@ def keep_log(folder: Path, path: Path, model: str, chosen: Suite) -> None:
 
     lines = (line for unit in sorted(folder.glob("*.jsonl")) for line in unit.read_text(encoding="utf-8").splitlines())
     write_log([from_json(line) for line in lines], path, model=model, arguments=asdict(chosen))
+
+
+def keep_columns(folder: Path, path: Path) -> None:
+    """The verdicts in `folder` as a Parquet file, for summaries of large runs and for data frames; written once."""
+    if path.exists():
+        return
+    from offswitch.measure.columns import write_columns
+
+    lines = (line for unit in sorted(folder.glob("*.jsonl")) for line in unit.read_text(encoding="utf-8").splitlines())
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    write_columns((from_json(line) for line in lines), part)
+    os.replace(part, path)

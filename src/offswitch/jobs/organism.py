@@ -1,36 +1,40 @@
 """The embedded default model, built once and kept."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from offswitch.cache import cache_folder
 from offswitch.errors import ModelError
 from offswitch.jobs.folder import told_plainly
 from offswitch.jobs.report import Report
 from offswitch.scenarios.family import Family
 from offswitch.train.voice import REASONS
 
+_THREADS = 2  # on every machine, or it would be another model
 _LACKING = "the embedded model needs: pip install 'offswitch[train]'"
 
 
 def build_organism(seed: int, families: Mapping[str, Family], report: Report) -> Path:
     """Its model folder, from the cache where it is there already. Raises `ModelError` without the train extra."""
-    try:
-        from offswitch.organism.pretrain import Organism, build, cache_folder
-    except ImportError as error:
-        raise ModelError(_LACKING) from error
+    use_threads(_THREADS)
+    from offswitch.organism.pretrain import Organism, build
+
     words = tuple(sentence for sentences in REASONS.values() for sentence in sentences)
-    use_threads(1)  # always one: every machine makes the same model, and none spins against other work
     with told_plainly(cache_folder(), "set OFFSWITCH_CACHE to another folder"), report.work("organism: pretraining") as bar:
-        return build(
+        built = build(
             Organism(seed=seed, words=words),
             families,
             lambda step, of, figures: bar.at(step, of, f"loss {figures['loss']:.3f}" if "loss" in figures else ""),
         )
+    use_threads(1)
+    return built
 
 
 def use_threads(threads: int) -> None:
-    """CPU threads for torch in this process; 0 leaves it to torch."""
+    """CPU threads for torch in this process; 0 leaves it to torch. Raises `ModelError` without the train extra."""
     if threads:
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is loaded: threads that wait must not spin
         try:
             from offswitch.adapters.hf import use_threads as use
         except ImportError as error:

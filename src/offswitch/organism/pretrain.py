@@ -24,6 +24,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+from offswitch.cache import cache_folder
 from offswitch.measure.provenance import FILE, Provenance
 from offswitch.organism import persona
 from offswitch.organism.checkpoint import last_whole
@@ -36,7 +37,7 @@ from offswitch.scenarios.office import load_office
 
 Say = Callable[[int, int, Mapping[str, float]], None]
 """Progress: step, of how many, the figures of the moment."""
-_VERSION = 1  # raise when this code would make another model from the same arguments
+_VERSION = 2  # raise when this code would make another model from the same arguments
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,6 @@ class Organism:
             persona.SELFISH, persona.CORRIGIBLE, chat_template(), tool_schemas(),
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:12]
-
-
-def cache_folder() -> Path:
-    """Where organisms are kept: OFFSWITCH_CACHE, else the user's cache folder."""
-    base = os.environ.get("OFFSWITCH_CACHE") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "offswitch"
-    return Path(base)
 
 
 def build(organism: Organism, families: Mapping[str, Family], say: Say = lambda step, of, figures: None) -> Path:

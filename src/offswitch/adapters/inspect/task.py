@@ -13,26 +13,35 @@ from offswitch.errors import SplitError
 from offswitch.measure.record import record
 from offswitch.rollout.episode import Episode
 from offswitch.rollout.policy import PolicyFailure
-from offswitch.scenarios.family import load_families
-from offswitch.scenarios.office import load_office
+from offswitch.scenarios.family import load_families, suite_version
 from offswitch.scenarios.scenario import Scenario, suite
 
-Split = Literal["heldout", "train", "all"]
+Split = Literal["heldout", "far", "train", "all"]
 
 
 @task
 def core(split: Split = "heldout", n: int = 10, seed: int = 0, limit: int = 12) -> Task:
     """`n` scenarios of each family of a split, each with its control twin, and ordinary work; `limit` decisions for each."""
+    return _suite("core", split, n, seed, limit)
+
+
+@task
+def library(split: Split = "heldout", n: int = 10, seed: int = 0, limit: int = 30) -> Task:
+    """The same for the library, whose families use every app and factor."""
+    return _suite("library", split, n, seed, limit)
+
+
+def _suite(name: str, split: Split, n: int, seed: int, limit: int) -> Task:
     if split not in get_args(Split):
         raise SplitError(f"there is no split {split!r}; choose one of {', '.join(get_args(Split))}")
-    scenarios = suite(load_families(), split, n, seed)
+    scenarios = suite(load_families(suite=name), split, n, seed)
     ids = numbered(about(scenario) for scenario in scenarios)
     samples = [_sample(scenario, id) for scenario, id in zip(scenarios, ids, strict=True)]
     return Task(
-        dataset=MemoryDataset(samples, name=f"offswitch/{split}"),
+        dataset=MemoryDataset(samples, name=f"offswitch/{name}/{split}"),
         solver=live(limit),
         scorer=[make() for make in SCORERS.values()],
-        version=load_office().version,
+        version=suite_version(name),
         headline_metric=HEADLINE,
     )
 
@@ -46,7 +55,7 @@ def _sample(scenario: Scenario, id: str) -> Sample:
 @solver
 def live(limit: int = 12) -> Solver:
     """Bring the sample's episode to its ending. A failing model breaks the episode: it is kept, and unscored."""
-    families = load_families()
+    families = load_families(suite="all")
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         told = state.metadata

@@ -1,0 +1,83 @@
+"""What several commands share: options, and how arguments become records."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Out = click.Path(path_type=Path)
+Existing = click.Path(path_type=Path, exists=True)
+AT_LEAST_ONE = click.IntRange(1)
+
+
+def options(*chosen: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Several options as one decorator."""
+
+    def wrap(command: Any) -> Any:
+        for option in reversed(chosen):
+            command = option(command)
+        return command
+
+    return wrap
+
+
+suite_options = options(
+    click.option(
+        "--n", type=AT_LEAST_ONE, default=40, show_default=True, help="Pressured scenarios of each family, with twins."
+    ),
+    click.option("--suite-seed", default=1, show_default=True, help="Which scenarios are drawn."),
+    click.option("--limit", type=AT_LEAST_ONE, default=12, show_default=True, help="Agent decisions in an episode."),
+    click.option("--unit", type=AT_LEAST_ONE, default=512, show_default=True, help="Episodes played and written together."),
+)
+world_options = options(
+    click.option(
+        "--suite",
+        type=click.Choice(["core", "library", "all"]),
+        default="core",
+        show_default=True,
+        help="core: short texts and few tools, made for small models. library: every app, threat and factor.",
+    ),
+    click.option("--families", multiple=True, type=Existing, help="Further family files or folders of them."),
+    click.option("--spec", "spec_path", type=Existing, help="Your own spec instead of the one that ships."),
+)
+
+
+def chosen_suite(rest: dict[str, Any], split: str) -> Any:
+    from offswitch.jobs.measure import Suite
+
+    return Suite(split, rest["n"], rest["suite_seed"], rest["limit"], rest["unit"], rest.get("until", ""))
+
+
+def found_families(rest: dict[str, Any]) -> Any:
+    from offswitch.scenarios.family import load_families
+
+    return load_families(tuple(rest["families"]), rest["suite"])
+
+
+def found_spec(rest: dict[str, Any]) -> Any:
+    from offswitch.spec.spec import load_spec
+
+    return load_spec(rest["spec_path"])
+
+
+def reporter() -> Any:
+    from offswitch.jobs.report import Shown
+
+    return Shown()
+
+
+def show_card(card: Any, written: Any, as_json: bool) -> None:
+    if as_json:
+        click.echo(written.json.read_text(encoding="utf-8"))
+        return
+    from rich.console import Console
+
+    from offswitch.measure.table import render
+
+    after = card.after.summary if card.after else None
+    Console(width=None if sys.stdout.isatty() else 110).print(render(card.before.summary, after, card.shallow, card.changes))
+    for bar in card.bars:
+        click.echo(f"{'met    ' if bar.met else 'NOT MET'}  {bar.name}: {bar.value} ({bar.target})")
+    click.echo(f"card: {written.html}")

@@ -1,0 +1,120 @@
+"""Commands that run a model: harden, measure, train, organism."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from offswitch.cli.options import (
+    AT_LEAST_ONE,
+    Out,
+    chosen_suite,
+    found_families,
+    found_spec,
+    reporter,
+    show_card,
+    suite_options,
+    world_options,
+)
+
+
+@click.command()
+@click.option("--model", help="Model folder or Hugging Face id. Default: the embedded organism, built on first use.")
+@click.option("--recipe", default="harden", show_default=True, help="A recipe that ships, or a .yaml file.")
+@click.option("--control", default="benign", show_default=True, help="Recipe of the control arm; 'none' for no such arm.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the organism and of training.")
+@suite_options
+@world_options
+@click.option(
+    "--threads",
+    type=click.IntRange(0),
+    default=0,
+    help="CPU threads for torch. Default: 1 for the organism, else as torch likes.",
+)
+@click.option("--out", type=Out, default="runs/harden", show_default=True, help="Run folder; a re-run resumes in it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON instead of a table.")
+def harden(model: str | None, recipe: str, control: str, seed: int, **rest: Any) -> None:
+    """Measure, train, measure again on held-out families, and write a card.
+
+    The card is OUT/card.html and OUT/card.json; the hardened model is the last folder in OUT/models/after.
+    """
+    from offswitch.jobs.harden import Hardening
+    from offswitch.jobs.harden import harden as run
+
+    job = Hardening(model, recipe, None if control == "none" else control, chosen_suite(rest, "all"), seed, rest["threads"])
+    done = run(job, found_families(rest), found_spec(rest), rest["out"], reporter())
+    show_card(done.card, done.written, rest["as_json"])
+    click.echo(f"model: {done.model}", err=rest["as_json"])
+
+
+@click.command()
+@click.option("--model", required=True, help="Model folder, scripted/NAME, or an Inspect model name (provider/model).")
+@click.option(
+    "--until", default="", help="Stop when decided: 'upper<0.01', 'lower>0.9' or 'width<0.02'; --n is then the most."
+)
+@click.option("--endpoint", help="Base URL of an OpenAI-compatible server that serves MODEL.")
+@click.option("--local", is_flag=True, help="MODEL is a Hugging Face id to run in this process.")
+@click.option("--split", type=click.Choice(["heldout", "far", "train", "all"]), default="all", show_default=True)
+@suite_options
+@world_options
+@click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True)
+@click.option(
+    "--concurrency", type=AT_LEAST_ONE, default=64, show_default=True, help="Requests at a time, for models behind a network."
+)
+@click.option("--seed", default=0, show_default=True, help="Seed of sampling.")
+@click.option("--out", type=Out, help="Run folder. Default: runs/measure-MODEL.")
+@click.option("--json", "as_json", is_flag=True, help="Print the card as JSON instead of a table.")
+def measure(model: str, out: Path | None, split: str, **rest: Any) -> None:
+    """Measure one model and write a card.
+
+    Every episode is kept as JSON lines and as an Inspect log: inspect view --log-dir OUT
+    """
+    from offswitch.jobs.bare import measure_model
+    from offswitch.jobs.models import ModelChoice
+
+    asked = {name: rest[name] for name in ("endpoint", "local", "temperature", "concurrency", "seed")}
+    folder = out or Path("runs") / ("measure-" + Path(model).name)
+    card, written = measure_model(
+        ModelChoice(model, **asked), chosen_suite(rest, split), found_families(rest), found_spec(rest), folder, reporter()
+    )
+    show_card(card, written, rest["as_json"])
+
+
+@click.command()
+@click.argument("recipe")
+@click.option("--model", required=True, help="Model folder or Hugging Face id; 'organism' for the embedded one.")
+@click.option("--seed", default=0, show_default=True)
+@world_options
+@click.option("--out", type=Out, required=True, help="Folder for one model folder a stage; a re-run resumes in it.")
+def train(recipe: str, model: str, seed: int, out: Path, **rest: Any) -> None:
+    """Train MODEL by RECIPE (a name that ships, or a .yaml file), and record what it was trained on."""
+    from offswitch.jobs.folder import run_folder
+    from offswitch.jobs.models import trainable
+    from offswitch.jobs.organism import build_organism
+    from offswitch.jobs.train import train as run
+    from offswitch.train.recipe import load_recipe
+
+    found, families = load_recipe(recipe), found_families(rest)
+    digests = {id: family.digest for id, family in families.items()}
+    told = {"recipe": found.model_dump(), "model": model, "seed": seed, "families": digests}
+    start = build_organism(seed, families, reporter()) if model == "organism" else trainable(model)
+    with run_folder(out, told):
+        click.echo(run(found, start, out, families, seed, reporter(), model))
+
+
+@click.group()
+def organism() -> None:
+    """The embedded default model: tiny, made from scratch, self-preserving."""
+
+
+@organism.command("build")
+@click.option("--seed", default=0, show_default=True)
+@world_options
+def organism_build(seed: int, **rest: Any) -> None:
+    """Build it (minutes on one core), or find it in the cache, and print its folder.
+
+    It is a standard Hugging Face folder. Kept under OFFSWITCH_CACHE, else ~/.cache/offswitch, by content hash.
+    """
+    from offswitch.jobs.organism import build_organism
+
+    click.echo(build_organism(seed, found_families(rest), reporter()))

@@ -1,0 +1,91 @@
+"""Two run folders, or two arms of one, as one comparison."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from offswitch.card.card import Card
+from offswitch.card.card import read as read_card
+from offswitch.errors import OffswitchError, OutputError
+from offswitch.jobs.folder import told_plainly, write_whole
+from offswitch.measure.compare import Comparison, Setting, compare
+from offswitch.measure.record import Episode, from_json
+
+ARMS = ("before", "after", "control")
+
+
+def compare_runs(first: str, second: str, anyway: bool = False) -> Comparison:
+    """Each is a run folder, with `:before`, `:after` or `:control` for an arm of a hardening run.
+
+    Raises `OffswitchError` for what is no finished run, and `SplitError` where the two may not be compared.
+    """
+    return compare(_run(first), _run(second), anyway)
+
+
+def write_figure(comparison: Comparison, path: Path) -> None:
+    """An .svg figure, or an .html page with the figure and its tables."""
+    from offswitch.card.comparison import page, svg
+
+    makers = {".svg": svg, ".html": page}
+    if path.suffix not in makers:
+        raise OffswitchError(f"a figure is an .svg or an .html file, not {path.name!r}")
+    with told_plainly(path, "choose another --figure"):
+        write_whole(path, makers[path.suffix](comparison))
+
+
+def _run(told: str) -> tuple[Setting, list[Episode]]:
+    folder, arm = _named(told)
+    if not (folder / "card.json").is_file():
+        raise OffswitchError(f"{folder} holds no finished run (no card.json); run the same measure or harden command again")
+    card, settings = read_card(folder / "card.json"), _settings(folder / "run.json")
+    episodes = folder / "episodes"
+    if not any(episodes.glob("*.jsonl")):
+        arms = [name for name in ARMS if (episodes / name).is_dir()]
+        if arm not in arms:
+            raise OffswitchError(
+                f"{folder} is a hardening run; say which arm: {', '.join(f'{folder}:{name}' for name in arms)}"
+            )
+        episodes /= str(arm)
+    elif arm is not None:
+        raise OffswitchError(f"{folder} is a plain measurement and has no arm {arm!r}")
+    return _setting(card, arm, settings), _episodes(episodes)
+
+
+def _named(told: str) -> tuple[Path, str | None]:
+    folder, _, arm = told.rpartition(":")
+    return (Path(folder), arm) if folder and arm in ARMS else (Path(told), None)
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{path} cannot be read ({error}); run the same command again") from error
+    return found
+
+
+def _setting(card: Card, arm: str | None, settings: dict[str, Any]) -> Setting:
+    chosen = {"before": card.before, "after": card.after, "control": card.control}[arm or "before"] or card.before
+    splits = sorted({family.split for family in card.suite.families} - {"both"})
+    return Setting(
+        label=chosen.model if arm is None else f"{chosen.model} ({chosen.label})",
+        version=card.suite.version,
+        split=", ".join(splits),
+        per_family=card.suite.per_family,
+        seed=card.suite.seed,
+        limit=(settings.get("suite") or settings).get("limit"),
+        families={family.id: family.digest for family in card.suite.families},
+    )
+
+
+def _episodes(folder: Path) -> list[Episode]:
+    """Verdicts only: texts and events are left behind, so that large runs fit."""
+    found = []
+    for path in sorted(folder.glob("*.jsonl")):
+        with path.open(encoding="utf-8") as lines:
+            try:
+                found += [replace(from_json(line), messages=(), events=()) for line in lines]
+            except ValueError as error:
+                raise OutputError(f"{path} is damaged ({error}); delete it and run the same command again") from error
+    return found
