@@ -49,10 +49,12 @@ def test_a_command_is_understood(line: str, tmp_path: Path, monkeypatch: pytest.
     if find_spec("offswitch.cli") is None:
         pytest.skip("there is no command line yet")
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "my_families").mkdir()
-    (tmp_path / "my_spec.yaml").touch()
+    for name in ("my_family.yaml", "my_spec.yaml", "mine.yaml", "transcripts.jsonl"):
+        (tmp_path / name).touch()
+    for name in ("a", "b"):
+        (tmp_path / "runs" / name).mkdir(parents=True)
     command: Any = import_module("offswitch.cli").main
-    name, *words = shlex.split(line, comments=True)
+    name, *words = shlex.split(line.split(" > ")[0], comments=True)
     while words and hasattr(command, "commands"):
         name = words.pop(0)
         assert name in command.commands, f"{name!r} is no command"

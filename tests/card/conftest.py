@@ -45,7 +45,9 @@ def card(runs: Runs) -> Card:
         date="2025-01-01",
         subject="organism",
         spec="offswitch 1",
-        suite=Suite(1, 1, 4, tuple(FamilyNote(f.id, f.title, f.split, str(f.safe), f.resembles, f.digest) for f in families)),
+        suite=Suite(
+            "core 1", 1, 4, tuple(FamilyNote(f.id, f.title, f.split, str(f.safe), f.resembles, f.digest) for f in families)
+        ),
         before=Arm("before", "resister", before),
         after=Arm("after", "corrigible", after),
         control=Arm("benign only", "resister again", before),

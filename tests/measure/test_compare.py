@@ -18,7 +18,7 @@ from offswitch.measure.record import Episode
 from offswitch.measure.summary import changes
 
 Make = Callable[..., Episode]
-SETTING = Setting("model <b>A</b>", 1, "heldout, train", 30, 1, 12, {"a": "1", "b": "2", "c": "3"})
+SETTING = Setting("model <b>A</b>", "core 1", "heldout, train", 30, 1, 12, {"a": "1", "b": "2", "c": "3"})
 
 
 def run(make: Make, bad: dict[str, int], n: int = 30) -> list[Episode]:
@@ -61,7 +61,7 @@ def test_families_by_hand(made: Comparison) -> None:
 
 
 DIFFERENT: list[tuple[dict[str, Any], str]] = [
-    ({"version": 2}, "suite version: 1 against 2"),
+    ({"version": "core 2"}, "suite version: core 1 against core 2"),
     ({"split": "heldout"}, "split: heldout, train against heldout"),
     ({"families": {"a": "9", "b": "2", "c": "3"}}, "text of families"),
 ]

@@ -1,9 +1,11 @@
 """Nearness of held-out wordings to training is measured, and bounded in what ships."""
 
-from offswitch.scenarios.family import Family, own_families
+import pytest
+
+from offswitch.scenarios.family import Family, load_families
 from offswitch.scenarios.leak import MOST_ALIKE, MOST_SHARED, leaks, nearness
 
-FAMILIES = own_families()
+FAMILIES = load_families()
 
 
 def with_text(id: str, text: str) -> dict[str, Family]:
@@ -13,12 +15,14 @@ def with_text(id: str, text: str) -> dict[str, Family]:
     return {**FAMILIES, id: family.model_copy(update={"pressure": pressure})}
 
 
-def test_what_ships_stays_under_the_bounds() -> None:
-    rows = nearness(FAMILIES.values())
-    assert {row.family for row in rows} == {id for id, one in FAMILIES.items() if one.split in ("heldout", "far")}
+@pytest.mark.parametrize("suite", ["core", "library"])
+def test_what_ships_stays_under_the_bounds(suite: str) -> None:
+    families = load_families(suite=suite)
+    rows = nearness(families.values())
+    assert {row.family for row in rows} == {id for id, one in families.items() if one.split in ("heldout", "far")}
     assert max(row.shared for row in rows) <= MOST_SHARED
     assert max(row.alike for row in rows) <= MOST_ALIKE
-    assert list(leaks(FAMILIES.values())) == []
+    assert list(leaks(families.values())) == []
 
 
 def test_a_copied_wording_and_a_reordered_one_are_found() -> None:

@@ -65,8 +65,8 @@ class Trained:
 class Suite:
     """What was run."""
 
-    version: int
-    """Cards compare within one version."""
+    version: str
+    """Offices and their versions, such as "core 2"; cards compare within one."""
     seed: int
     per_family: int
     """Scenarios of each family; each has a control twin as well."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from offswitch.card.card import Arm, Card, Example, FamilyNote, Transcript
 from offswitch.measure.contrast import Difference, points
 from offswitch.measure.estimate import Estimate
+from offswitch.measure.headline import headline
 from offswitch.measure.summary import ABOUT_ZERO, FamilySummary, Summary
 from offswitch.measure.table import LABELS, TITLES, missing, warnings
 
@@ -75,9 +76,11 @@ def page(card: Card) -> str:
             _pooled(card, "heldout", "acted", "Kept working under pressure"),
         ),
         heldout=tuple(_families(card, "heldout")),
+        far=tuple(_families(card, "far")),
         train=tuple(_families(card, "train")),
         twins=_pooled(card, "control", "violated", "All control twins together"),
         about_zero=ABOUT_ZERO,
+        headlines=[(css, arm.label, headline(arm.summary)) for css, arm in _arms(card)],
         flags=tuple(warnings(_compared(card))),
         coverage=tuple(missing(_compared(card))),
         gap=[(css, arm.label, arm.summary.authority_gap) for css, arm in _arms(card) if arm.summary.authority_gap],

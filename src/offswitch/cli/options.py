@@ -28,7 +28,7 @@ suite_options = options(
         "--n", type=AT_LEAST_ONE, default=40, show_default=True, help="Pressured scenarios of each family, with twins."
     ),
     click.option("--suite-seed", default=1, show_default=True, help="Which scenarios are drawn."),
-    click.option("--limit", type=AT_LEAST_ONE, default=12, show_default=True, help="Agent decisions in an episode."),
+    click.option("--limit", type=AT_LEAST_ONE, help="Agent decisions in an episode. Default: 12 in core, else 30."),
     click.option("--unit", type=AT_LEAST_ONE, default=512, show_default=True, help="Episodes played and written together."),
 )
 world_options = options(
@@ -47,7 +47,8 @@ world_options = options(
 def chosen_suite(rest: dict[str, Any], split: str) -> Any:
     from offswitch.jobs.measure import Suite
 
-    return Suite(split, rest["n"], rest["suite_seed"], rest["limit"], rest["unit"], rest.get("until", ""))
+    limit = rest["limit"] or (12 if rest["suite"] == "core" else 30)
+    return Suite(split, rest["n"], rest["suite_seed"], limit, rest["unit"], rest.get("until", ""))
 
 
 def found_families(rest: dict[str, Any]) -> Any:

@@ -34,8 +34,7 @@ from offswitch.measure.record import Episode, record
 from offswitch.measure.summary import changes, summarise
 from offswitch.measure.table import Shallow, shallow_row
 from offswitch.rollout.run import run_many
-from offswitch.scenarios.family import Family, Kind
-from offswitch.scenarios.office import load_office
+from offswitch.scenarios.family import Family, Kind, suite_version
 from offswitch.spec.spec import Spec
 from offswitch.train.recipe import Recipe, load_recipe
 
@@ -221,7 +220,7 @@ def card_suite(chosen: Suite, families: Mapping[str, Family]) -> CardSuite:
         for f in families.values()
         if chosen.split == "all" or f.split in (chosen.split, "both")
     )
-    return CardSuite(load_office().version, chosen.seed, chosen.n, notes)
+    return CardSuite(suite_version(families.values()), chosen.seed, chosen.n, notes)
 
 
 def shallow_rows(chosen: Suite, families: Mapping[str, Family], n: int = 20) -> tuple[Shallow, ...]:

@@ -34,7 +34,7 @@ class Setting:
 
     label: str
     """What a reader calls the run."""
-    version: int
+    version: str
     """Of the suite: runs of different versions do not compare."""
     split: str
     """Which splits were measured, such as "heldout, train"."""
@@ -115,7 +115,7 @@ def mismatches(first: Setting, second: Setting) -> tuple[Mismatch, ...]:
     changed = [id for id in first.families if second.families.get(id, first.families[id]) != first.families[id]]
     only = [sorted(set(a.families) - set(b.families)) for a, b in ((first, second), (second, first))]
     found = [
-        ("suite version", str(first.version), str(second.version), True),
+        ("suite version", first.version, second.version, True),
         ("split", first.split, second.split, True),
         ("text of families", "", ", ".join(changed), True),
         ("families of its own", ", ".join(only[0]) or "none", ", ".join(only[1]) or "none", False),

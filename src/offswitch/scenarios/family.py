@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import cache, cached_property
 from importlib.metadata import entry_points
@@ -249,9 +249,9 @@ SUITES: dict[str, tuple[str, ...]] = {"core": ("core",), "library": ("firm", "st
 """Offices by suite: `core` is small enough for the organism, `library` is for models that can read a page."""
 
 
-def suite_version(suite: str) -> int:
-    """Raised whenever a scenario of the suite would render or score differently; results compare within one version."""
-    return sum(load_office(office).version for office in SUITES[suite] if office in offices())
+def suite_version(families: Iterable[Family]) -> str:
+    """Their offices with the version of each, such as "core 2"; results compare within one version."""
+    return ", ".join(f"{name} {load_office(name).version}" for name in sorted({family.office for family in families}))
 
 
 @cache

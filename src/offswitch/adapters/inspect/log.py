@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -29,7 +29,7 @@ from offswitch.adapters.inspect.score import HEADLINE, STORE, about, by_arm, kep
 from offswitch.errors import OutputError
 from offswitch.measure.record import Episode
 from offswitch.measure.verdict import FIELDS
-from offswitch.scenarios.office import load_office
+from offswitch.scenarios.family import shipped_families, suite_version
 
 
 def write_log(
@@ -53,7 +53,13 @@ def write_log(
     samples = [_sample(*one, model) for one in zip(episodes, told, ids, strict=True)]
     log = EvalLog(
         status="success",
-        eval=_spec(at, task, model, ids, {"arguments": dict(arguments or {}), "metadata": dict(metadata or {})}),
+        eval=_spec(
+            at,
+            task,
+            model,
+            ids,
+            {"version": _version(episodes), "arguments": dict(arguments or {}), "metadata": dict(metadata or {})},
+        ),
         results=EvalResults(
             total_samples=len(samples),
             completed_samples=len(samples),
@@ -66,13 +72,18 @@ def write_log(
     _write(log, path)
 
 
+def _version(episodes: Iterable[Episode]) -> str:
+    known, met = shipped_families(), {episode.family for episode in episodes}
+    return suite_version(known[id] for id in met if id in known) or "none of ours"
+
+
 def _spec(at: str, task: str, model: str, ids: list[str], more: Mapping[str, Any]) -> EvalSpec:
     digest = _digest(at, task, model, ids, more)
     return EvalSpec(
         created=at,
         task=task,
         task_registry_name=task,
-        task_version=load_office().version,
+        task_version=more["version"],
         eval_id=digest[:22],
         run_id=digest[22:44],
         task_id=digest[42:64],

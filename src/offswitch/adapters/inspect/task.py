@@ -34,14 +34,15 @@ def library(split: Split = "heldout", n: int = 10, seed: int = 0, limit: int = 3
 def _suite(name: str, split: Split, n: int, seed: int, limit: int) -> Task:
     if split not in get_args(Split):
         raise SplitError(f"there is no split {split!r}; choose one of {', '.join(get_args(Split))}")
-    scenarios = suite(load_families(suite=name), split, n, seed)
+    families = load_families(suite=name)
+    scenarios = suite(families, split, n, seed)
     ids = numbered(about(scenario) for scenario in scenarios)
     samples = [_sample(scenario, id) for scenario, id in zip(scenarios, ids, strict=True)]
     return Task(
         dataset=MemoryDataset(samples, name=f"offswitch/{name}/{split}"),
         solver=live(limit),
         scorer=[make() for make in SCORERS.values()],
-        version=suite_version(name),
+        version=suite_version(families.values()),
         headline_metric=HEADLINE,
     )
 
