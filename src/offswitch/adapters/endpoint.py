@@ -26,8 +26,11 @@ _LONGEST_WAIT = 120.0  # seconds; a server that asks for more is as good as gone
 _SHOWN = 300  # characters of a server's message
 
 
+GONE = -1
+
+
 class _Refused(Exception):
-    """An answer other than 200, or none at all (status 0)."""
+    """An answer other than 200, none in time (status 0), or no server there (`GONE`)."""
 
     def __init__(self, status: int, message: str, wait: float = 0.0) -> None:
         super().__init__(message)
@@ -35,7 +38,7 @@ class _Refused(Exception):
 
     @property
     def passing(self) -> bool:
-        return self.status in (0, 408, 429) or self.status >= 500
+        return self.status in (GONE, 0, 408, 429) or self.status >= 500
 
 
 @dataclass(eq=False)
@@ -63,7 +66,6 @@ class EndpointPolicy:
         self.name = self.model
         self.base_url = self.base_url.rstrip("/")
         self._session: aiohttp.ClientSession | None = None
-        self._gone = False  # a request has used up its retries on a dead server: the others need not
         self._jitter = Random(self.seed or 0)
         chosen = {"temperature": self.temperature, "max_tokens": self.max_tokens, "seed": self.seed}
         body = {"model": self.model, **{k: v for k, v in chosen.items() if v is not None}, **self.extra}
@@ -78,6 +80,9 @@ class EndpointPolicy:
         except _Refused as refused:
             if refused.status in _CONFIGURATION:
                 raise ModelError(await self._advice(refused)) from refused
+            if refused.status == GONE:
+                left = "What was finished is kept; run the same command again when it is back."
+                raise ModelError(f"{await self._advice(refused)} {left}") from refused
             raise PolicyFailure(f"{self.base_url}: {refused}") from refused
         return parse(data, first=episode.decisions == 0)
 
@@ -106,18 +111,16 @@ class EndpointPolicy:
         return f'{self._head}, "tools": {kept[1]}, "messages": {told}}}'.encode()
 
     async def _persist(self, body: bytes) -> dict[str, Any]:
-        left, pause = 0 if self._gone else self.retries, self.backoff
+        left, pause = self.retries, self.backoff
         while True:
             try:
                 data = await self._post(body)
             except _Refused as refused:
                 if left == 0 or not refused.passing:
-                    self._gone = refused.status == 0
                     raise
                 await asyncio.sleep(min(max(pause * self._jitter.uniform(0.75, 1.25), refused.wait), _LONGEST_WAIT))
                 left, pause = left - 1, pause * 2
             else:
-                self._gone = False
                 return data
 
     async def _post(self, body: bytes) -> dict[str, Any]:
@@ -130,7 +133,7 @@ class EndpointPolicy:
         except TimeoutError as error:
             raise _Refused(0, f"no answer within {self.timeout:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise _Refused(0, f"cannot be reached ({error})") from error
+            raise _Refused(GONE, f"cannot be reached ({error})") from error
         try:
             data = json.loads(raw)
         except ValueError:
@@ -147,7 +150,7 @@ class EndpointPolicy:
         return self._session
 
     async def _advice(self, refused: _Refused) -> str:
-        if refused.status == 0:
+        if refused.status in (GONE, 0):
             return f"The server at {self.base_url} {refused}. Is it running, and is the address right?"
         if refused.status in (401, 403):
             return f"{self.base_url} refuses the key ({refused}). Set {self.key_variable} to a key that may use {self.model}."
