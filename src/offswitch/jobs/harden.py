@@ -93,19 +93,26 @@ def harden(job: Hardening, families: Mapping[str, Family], spec: Spec, out: Path
             start = given or build_organism(job.seed, families, report)
         refuse_leaks(provenance(start), families)
         before, after = _arm(job, None, "before", start, families, out), _arm(job, job.recipe, "after", start, families, out)
-        measured = {"before": before.run(report)[1]}
-        side.start(before.log)
-        if job.control:
-            control = _arm(job, job.control, "control", start, families, out)
-            side.start(control.run_and_log)
-        model, measured["after"] = after.run(report)
+        others = [before] + ([_arm(job, job.control, "control", start, families, out)] if job.control else [])
+        if job.model is None:  # the organism leaves room for it; a model that fills the machine does not
+            side.start(_in_turn, others)
+        else:
+            for arm in others:
+                arm.run(report)
+                side.start(arm.log)
+        model, measured = after.run(report)
         side.start(after.log)
-        with report.work("control arm and logs"):
+        with report.work("start, control arm and logs"):
             side.join()
-        if job.control:
-            measured["control"] = control.run(Silent())[1]
-        card = _card(job, measured, families, spec, model, _seconds(out))
+        arms = {arm.name: arm.run(Silent())[1] for arm in others} | {"after": measured}
+        card = _card(job, arms, families, spec, model, _seconds(out))
         return Hardened(card, write(card, out), model)
+
+
+def _in_turn(arms: "Sequence[_Arm]") -> None:
+    for arm in arms:
+        arm.run(Silent())
+        arm.log()
 
 
 def _threads(job: Hardening) -> int:
@@ -153,10 +160,6 @@ class _Arm:
     def log(self) -> None:
         """The episodes as an Inspect log."""
         keep_log(self.episodes, self.episodes.with_suffix(".eval"), f"{self.base} ({self.name})", self.suite)
-
-    def run_and_log(self) -> None:
-        self.run(Silent())
-        self.log()
 
 
 def _base(job: Hardening) -> str:
