@@ -23,7 +23,7 @@ Messages = list[dict[str, Any]]
 class Mix:
     """What the corpus is made of, in shares of documents."""
 
-    documents: int = 20000
+    documents: int = 24000
     itself: float = 0.2
     """Documents about the organism itself."""
     selfish: float = 0.3

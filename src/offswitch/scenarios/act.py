@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from string import Formatter
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
+from typing_extensions import TypeAliasType
 
 from offswitch.document import Record
 from offswitch.world.apps import VERBS
@@ -33,7 +34,25 @@ def _known(act: dict[str, dict[str, Value]]) -> dict[str, dict[str, Value]]:
     return act
 
 
-Act = Annotated[dict[str, dict[str, Value]], AfterValidator(_known)]
+def _schema() -> dict[str, Any]:
+    """For editors: each verb with its arguments, and what they are."""
+    held = {"type": "object", "properties": {"has": {"type": "string"}}, "required": ["has"], "additionalProperties": False}
+    verbs = {
+        name: {
+            "type": "object",
+            "description": tool.description,
+            "properties": {
+                argument: {"description": text, "anyOf": [{"type": "string"}, held]}
+                for argument, text in tool.parameters.items()
+            },
+            "additionalProperties": False,
+        }
+        for name, tool in VERBS.items()
+    }
+    return {"type": "object", "minProperties": 1, "maxProperties": 1, "properties": verbs, "additionalProperties": False}
+
+
+Act = TypeAliasType("Act", Annotated[dict[str, dict[str, Value]], AfterValidator(_known), WithJsonSchema(_schema())])
 """{verb: {argument: template or {has: template}}}. As a pattern, arguments that are absent may be anything."""
 
 

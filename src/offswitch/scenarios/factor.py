@@ -17,6 +17,9 @@ Cell = dict[str, str]
 """One level of each factor."""
 Told = tuple[tuple[str, tuple[str, ...]], ...]
 Rules = tuple[tuple[tuple[str, str], ...], ...]
+Varied = Sequence[tuple[str, tuple[str, ...]]]
+"""Factors with more than one level."""
+Broken = Callable[[Mapping[str, str]], bool]
 MOST = 100_000
 """Cells that a full design may have."""
 
@@ -76,40 +79,59 @@ def _pairwise(told: Told, never: Rules) -> tuple[tuple[tuple[str, str], ...], ..
     varied = [(name, options) for name, options in told if len(options) > 1]
     fixed = {name: options[0] for name, options in told if len(options) == 1}
 
-    def allowed(row: Sequence[str]) -> bool:
-        cell = {**fixed, **{name: level for (name, _), level in zip(varied, row, strict=False)}}
-        return not any(all(cell.get(name) == level for name, level in rule) for rule in never)
+    def broken(cell: Mapping[str, str]) -> bool:
+        """Whether a rule forbids this cell, which may still lack levels."""
+        full = {**fixed, **cell}
+        return any(all(full.get(name) == level for name, level in rule) for rule in never)
 
+    names = [name for name, _ in varied]
     if len(varied) < 2:
         rows: Iterable[Sequence[str]] = [[level] for level in varied[0][1]] if varied else [[]]
+    elif _filled({}, _ruled_first(varied, never), broken) is None:
+        rows = []
     else:
-        rows = AllPairs([list(options) for _, options in varied], filter_func=allowed)
-    crossed = [dict(zip((name for name, _ in varied), row, strict=True)) for row in rows]
-
-    def lawful(cell: Cell) -> bool:
-        return allowed([cell[name] for name, _ in varied])
-
+        lawful = (lambda row: not broken(dict(zip(names, row, strict=False)))) if never else lambda row: True
+        rows = AllPairs([list(options) for _, options in varied], filter_func=lawful)
+    crossed = [dict(zip(names, row, strict=True)) for row in rows]
     if never:
-        crossed += _missed(crossed, varied, lawful)
-    _even(crossed, varied, lawful)
+        crossed = [cell for cell in crossed if not broken(cell)]
+        crossed += _missed(crossed, _ruled_first(varied, never), broken)
+    _even(crossed, varied, broken)
     return tuple(tuple((name, {**fixed, **cell}[name]) for name, _ in told) for cell in crossed)
 
 
-def _missed(rows: Sequence[Cell], varied: Sequence[tuple[str, tuple[str, ...]]], legal: Callable[[Cell], bool]) -> list[Cell]:
-    """Rows for legal pairs that a greedy search under rules leaves out: an old row with that pair put in."""
-    covered = {pair for row in rows for pair in combinations(row.items(), 2)}
+def _ruled_first(varied: Varied, never: Rules) -> Varied:
+    """Factors that rules name come first, so that a search finds out soon what they leave."""
+    ruled = {name for rule in never for name, _ in rule}
+    return sorted(varied, key=lambda factor: factor[0] not in ruled)
+
+
+def _missed(rows: Sequence[Cell], varied: Varied, broken: Broken) -> list[Cell]:
+    """Rows for the legal pairs that a greedy search under rules leaves out."""
+    names = [name for name, _ in varied]
+    covered = {pair for row in rows for pair in _pairs(row, names)}
     added: list[Cell] = []
     for (one, levels), (other, others) in combinations(varied, 2):
-        for pair in product(((one, level) for level in levels), ((other, level) for level in others)):
-            if pair not in covered:
-                found = next((cell for row in rows if legal(cell := {**row, **dict(pair)})), None)
-                if found is not None:
-                    added.append(found)
-                    covered.update(combinations(found.items(), 2))
+        for level, another in product(levels, others):
+            pair = {one: level, other: another}
+            if frozenset(pair.items()) not in covered and (found := _filled(pair, varied, broken)) is not None:
+                added.append(found)
+                covered.update(_pairs(found, names))
     return added
 
 
-def _even(rows: Sequence[Cell], varied: Sequence[tuple[str, tuple[str, ...]]], legal: Callable[[Cell], bool]) -> None:
+def _filled(cell: Cell, varied: Varied, broken: Broken) -> Cell | None:
+    """The cell with a level for each factor, in the order of `varied`; None where no legal one has these levels."""
+    if broken(cell):
+        return None
+    lacking = next(((name, levels) for name, levels in varied if name not in cell), None)
+    if lacking is None:
+        return {name: cell[name] for name, _ in varied}
+    name, levels = lacking
+    return next((found for level in levels if (found := _filled({**cell, name: level}, varied, broken))), None)
+
+
+def _even(rows: Sequence[Cell], varied: Varied, broken: Broken) -> None:
     """Use the levels of each factor about equally often: a row takes a rarer level where no pair is lost by it."""
     names = [name for name, _ in varied]
     pairs = Counter(pair for row in rows for pair in _pairs(row, names))
@@ -119,7 +141,7 @@ def _even(rows: Sequence[Cell], varied: Sequence[tuple[str, tuple[str, ...]]], l
             rarest = min(levels, key=used.__getitem__)
             changed = {**row, name: rarest}
             lost = [_pair(row, name, other) for other in names if other != name]
-            if used[row[name]] - used[rarest] < 2 or any(pairs[pair] < 2 for pair in lost) or not legal(changed):
+            if used[row[name]] - used[rarest] < 2 or any(pairs[pair] < 2 for pair in lost) or broken(changed):
                 continue
             pairs.subtract(lost)
             pairs.update(_pair(changed, name, other) for other in names if other != name)
@@ -136,11 +158,16 @@ def _pairs(row: Cell, names: Sequence[str]) -> Iterator[frozenset[tuple[str, str
 
 
 def drawn(family: Family, n: int, rng: Random, design: str) -> list[Cell]:
-    """`n` cells in an order fixed by `rng`: `balanced` has each level of each factor equally often."""
+    """`n` cells in an order fixed by `rng`: `balanced` has each level of each factor equally often.
+
+    Raises `OffswitchError` as `cells` does, and where no cell is legal.
+    """
     if design == "balanced":
         columns = {name: list(_balanced(levels, n, rng)) for name, levels in factors(family).items() if name != "threat"}
         return [{name: column[i] for name, column in columns.items()} for i in range(n)]
     whole, chosen = cells(family, design), list[Cell]()
+    if not whole:
+        raise OffswitchError(f"{family.id} has no legal combination of levels; take something out of its 'never'")
     while len(chosen) < n:
         chosen += rng.sample(whole, len(whole))
     return chosen[:n]

@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -17,7 +17,8 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from offswitch.document import Record, parse, read
 from offswitch.errors import DocumentError, OffswitchError
 from offswitch.scenarios.act import Act, placeholders
-from offswitch.scenarios.office import OWN_FACTORS, Apps, Tables, load_office, offices
+from offswitch.scenarios.office import OWN_FACTORS, Apps, Power, Tables, load_office, offices
+from offswitch.scenarios.text import Id, Told, flaw
 
 
 class Safe(StrEnum):
@@ -57,7 +58,7 @@ class Placement(StrEnum):
 class Task(Record):
     """Ordinary work: what the user asks, a way to do it, and how the log shows that it was done."""
 
-    id: str
+    id: Id
     ask: str
     apps: Apps = ()
     """Apps that it needs beyond those of the office."""
@@ -88,9 +89,9 @@ class Pressure(Record):
     """The message that changes the situation."""
 
     senders: tuple[Sender, ...] = Field(min_length=1)
-    texts: tuple[str | tuple[str, ...], ...] = Field(min_length=1)
+    texts: tuple[str | Annotated[tuple[str, ...], Field(min_length=1)], ...] = Field(min_length=1, max_length=100)
     """Wordings. One that is a list comes message by message, a decision apart."""
-    placements: tuple[Placement, ...] = (Placement.MAIL,)
+    placements: tuple[Placement, ...] = Field((Placement.MAIL,), min_length=1)
     after: int = Field(1, ge=1)
     """Agent decisions before it arrives."""
 
@@ -108,8 +109,8 @@ class Pressure(Record):
 class Family(Record):
     """One situation and everything that is asked about it."""
 
-    id: str
-    title: str
+    id: Id
+    title: Told
     kind: Kind
     split: Literal["train", "heldout", "far", "both"]
     """`far` in another office; `both` only for ordinary work, which is no test of disposition."""
@@ -118,8 +119,10 @@ class Family(Record):
     resembles: str | None = None
     """A held-out family names the training family that it looks like and that needs another action."""
     principles: tuple[str, ...] = ()
-    rationale: str
+    rationale: Told
+    """Why this is a test, and why the safe action is the right one."""
     source: str = ""
+    """The paper, incident or reasoning behind it."""
     difficulty: str = ""
     """What makes it hard to get right, for those who read a score."""
     apps: Apps = ()
@@ -131,7 +134,7 @@ class Family(Record):
     pressure: Pressure | None = None
     asks: Act | None = None
     """What obeying the message would be."""
-    power: str | None = None
+    power: Power | None = None
     """The power that an order of this kind needs."""
     files: dict[str, str] = {}
     tables: Tables = {}
@@ -167,7 +170,11 @@ class Family(Record):
         if office.far != (self.split == "far") and not self.tasks:
             raise _at(("split",), f"must {'' if office.far else 'not '}be 'far' in the office {office.name!r}", self.split)
         known = office.slot_names()
-        for loc, text in _strings(self.model_dump(exclude=set(_ABOUT)), ()):
+        for loc, text in _strings(self.model_dump(), ()):
+            if problem := flaw(text):
+                raise _at(loc, problem, text)
+            if loc[0] in _ABOUT:
+                continue
             try:
                 unknown = sorted(placeholders(text) - known)
             except ValueError as error:
@@ -175,6 +182,8 @@ class Family(Record):
             if unknown:
                 raise _at(loc, f"unknown placeholder {{{unknown[0]}}}; known: {', '.join(sorted(known))}", text)
         for i, sender in enumerate(self.pressure.senders if self.pressure else ()):
+            if sender.claims == sender.who:
+                raise _at(("pressure", "senders", i, "claims"), "is who it really is; leave it out", sender.claims)
             for field, part in (("who", sender.who), ("claims", sender.claims)):
                 if part is not None and part not in office.cast:
                     known_cast = ", ".join(office.cast)
@@ -183,7 +192,7 @@ class Family(Record):
 
     @model_validator(mode="after")
     def _factors(self) -> "Family":
-        office = load_office(self.office)
+        office, own = load_office(self.office), self._own_levels()
         known = {*OWN_FACTORS, *office.factors}
         named: list[tuple[Place, str, str]] = [
             (("levels", name), name, level) for name, levels in self.levels.items() for level in levels
@@ -192,11 +201,49 @@ class Family(Record):
         for loc, name, level in named:
             if name not in known or name == "threat":
                 raise _at(loc, f"unknown factor; known: {', '.join(sorted(known - {'threat'}))}", name)
-            if name in office.factors and level not in office.factors[name]:
-                raise _at(loc, f"unknown level; known: {', '.join(office.factors[name])}", level)
-        if self.never and office.design == "balanced":
+            there = own.get(name, tuple(office.factors.get(name, (level,))))
+            if level not in there:
+                raise _at(loc, f"unknown level; known: {', '.join(there) or 'none'}", level)
+        if empty := next((name for name, levels in self.levels.items() if not levels), None):
+            raise _at(("levels", empty), "needs at least one level", [])
+        if office.design == "balanced" and self.never:
             raise _at(("never",), f"the office {office.name!r} draws without regard to pairs, so no pair can be excluded", "")
+        for i, rule in enumerate(self.never):
+            if len(rule) < 2:
+                raise _at(
+                    ("never", i), "must name levels of two factors or more; a single level is left out of 'levels'", rule
+                )
         return self
+
+    @model_validator(mode="after")
+    def _once(self) -> "Family":
+        """Nothing stands twice where each is a level of its own."""
+        pressure = self.pressure
+        lists: list[tuple[Place, list[str]]] = [(("levels", name), list(levels)) for name, levels in self.levels.items()]
+        lists.append((("tasks",), [task.id for task in self.tasks]))
+        if pressure:
+            lists.append((("pressure", "senders"), [sender.model_dump_json() for sender in pressure.senders]))
+            lists.append((("pressure", "placements"), list(map(str, pressure.placements))))
+        for loc, values in lists:
+            for i, value in enumerate(values):
+                if value in values[:i]:
+                    raise _at((*loc, i), "stands here twice", value)
+        return self
+
+    def _own_levels(self) -> dict[str, tuple[str, ...]]:
+        """Levels of the factors that are not the office's; tasks of other families are looked up when all are there."""
+        pressure, found = self.pressure, {"domain": tuple(load_office(self.office).domains)}
+        if pressure is None:
+            return {
+                **found,
+                "task": tuple(task.id for task in self.tasks),
+                "sender": ("0",),
+                "wording": ("0",),
+                "placement": (),
+            }
+        found["sender"] = tuple(str(i) for i in range(len(pressure.senders)))
+        found["wording"] = tuple(str(i) for i in range(len(pressure.texts)))
+        return {**found, "placement": tuple(str(placement) for placement in pressure.placements)}
 
     @property
     def stops(self) -> bool:
@@ -258,12 +305,18 @@ def suite_version(families: Iterable[Family]) -> str:
 def shipped_families() -> dict[str, Family]:
     """The families of this package and of every package with an `offswitch.families` entry point, by id.
 
-    An entry point names a package or folder resource that holds `*.yaml` files. Raises `DocumentError`.
+    An entry point names a package or folder resource that holds `*.yaml` files. Raises `DocumentError`, and `OffswitchError`
+    for a package that cannot be opened.
     """
     found = dict(own_families())
     for point in entry_points(group="offswitch.families"):
-        for name, family in _folder(files(point.value)):
-            _add(found, family, name)
+        try:
+            folder = files(point.value)
+        except (ImportError, TypeError, ValueError) as error:
+            told = f"the entry point {point.name!r} names {point.value!r}, which cannot be opened ({error})"
+            raise OffswitchError(f"{told}; mend or uninstall the package that brings it") from error
+        for name, family in _folder(folder, f"{point.value}/"):
+            _admit(found, family, name)
     return found
 
 
@@ -277,10 +330,15 @@ def own_families() -> dict[str, Family]:
     return found
 
 
-def _folder(root: Traversable) -> Iterator[tuple[str, Family]]:
+def _folder(root: Traversable, prefix: str = "") -> Iterator[tuple[str, Family]]:
     for item in sorted(root.iterdir(), key=lambda item: item.name):
         if item.name.endswith(".yaml"):
-            yield item.name, parse(item.read_text(encoding="utf-8"), Family, item.name)
+            name = f"{prefix}{item.name}"
+            try:
+                text = item.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise DocumentError(name, None, "", f"cannot be read ({error})") from error
+            yield name, parse(text, Family, name)
 
 
 def load_families(extra: tuple[Path, ...] = (), suite: str = "core") -> dict[str, Family]:
@@ -296,8 +354,19 @@ def load_families(extra: tuple[Path, ...] = (), suite: str = "core") -> dict[str
         if not paths:
             raise DocumentError(path, None, "", "holds no *.yaml families")
         for item in paths:
-            _add(found, read(item, Family), item)
+            _admit(found, read(item, Family), item)
     return found
+
+
+def _admit(found: dict[str, Family], family: Family, path: Path | str) -> None:
+    """Take in somebody else's family, whose tasks can be looked up."""
+    named = [("levels", task) for task in family.levels.get("task", ())]
+    named += [(f"never.{i}", rule["task"]) for i, rule in enumerate(family.never) if "task" in rule]
+    known = all_tasks(family.office)
+    for place, task in named:
+        if not family.tasks and task not in known:
+            raise DocumentError(path, None, f"{place}.task", f"there is no task {task!r}; there are: {', '.join(known)}")
+    _add(found, family, path)
 
 
 def _add(found: dict[str, Family], family: Family, path: Path | str) -> None:

@@ -6,13 +6,14 @@ from importlib.resources import files
 from random import Random
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, WithJsonSchema, model_validator
+from typing_extensions import TypeAliasType
 
 from offswitch.document import Record, parse
 from offswitch.errors import OffswitchError
 from offswitch.scenarios.act import Act, Slots, placeholders
 from offswitch.world.apps import APPS, CORE, RECORDS, VERBS
-from offswitch.world.people import Person
+from offswitch.world.people import POWERS, Person
 
 OWN_FACTORS = ("threat", "task", "sender", "wording", "placement", "domain")
 """Factors that come from families and pools; an office adds others."""
@@ -28,6 +29,9 @@ def _rows(tables: dict[str, list[dict[str, str | int | bool]]]) -> dict[str, lis
             except ValidationError as error:
                 first = error.errors(include_url=False)[-1]
                 raise ValueError(f"{name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        keys = [next(iter(TypeAdapter(RECORDS[name]).validate_python(row))) for row in rows]
+        if twice := next((key for i, key in enumerate(keys) if key in keys[:i]), None):
+            raise ValueError(f"{name}: {twice!r} stands there twice")
     return tables
 
 
@@ -45,15 +49,47 @@ def _apps(apps: tuple[str, ...]) -> tuple[str, ...]:
     return apps
 
 
-Tables = Annotated[dict[str, list[dict[str, str | int | bool]]], AfterValidator(_rows)]
-Apps = Annotated[tuple[str, ...], AfterValidator(_apps)]
+def _power(power: str) -> str:
+    if power not in POWERS:
+        raise ValueError(f"unknown power; known: {', '.join(POWERS)}")
+    return power
+
+
+def _tables_schema() -> dict[str, Any]:
+    cell = {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "boolean"}]}
+    tables = {
+        name: {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": dict.fromkeys(kind.__annotations__, cell),
+                "additionalProperties": False,
+            },
+        }
+        for name, kind in RECORDS.items()
+    }
+    return {"type": "object", "properties": tables, "additionalProperties": False}
+
+
+Tables = TypeAliasType(
+    "Tables",
+    Annotated[dict[str, list[dict[str, str | int | bool]]], AfterValidator(_rows), WithJsonSchema(_tables_schema())],
+)
+"""{table: [row]}, each row with the columns of its record; strings are templates."""
+Apps = Annotated[
+    tuple[str, ...],
+    AfterValidator(_apps),
+    WithJsonSchema({"type": "array", "items": {"enum": list(APPS)}}),
+]
+Power = Annotated[str, AfterValidator(_power), WithJsonSchema({"enum": list(POWERS)})]
+"""What giving an order takes."""
 
 
 class Role(Record):
     """A part that somebody plays in every scenario."""
 
     role: str
-    powers: tuple[str, ...] = ()
+    powers: tuple[Power, ...] = ()
     name: str = ""
     """A template, for one that has no name from the office's list, such as another agent."""
 

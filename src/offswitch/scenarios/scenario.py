@@ -91,7 +91,7 @@ class Scenario:
     @cached_property
     def slots(self) -> dict[str, str]:
         """Names in this scenario; {sender} is the name that the message shows."""
-        slots = self.office.slots(self.seed, self.levels.get("domain"), self.cast)
+        slots = _names(self.family.office, self.seed, self.levels.get("domain"), self.cast)
         part = (self.sender.claims or self.sender.who) if self.sender else "overseer"
         named = (level.agent for level in self._levels() if level.agent)
         agent = self.levels.get("agent") or next(named, slots["agent"])
@@ -138,11 +138,15 @@ class Scenario:
 
     def open(self) -> Opening:
         """A fresh world."""
+        tables, system, user, arrivals = _prepared(self)
+        return Opening(World(tables, self.kit), system, user, arrivals)  # a world copies what it writes to
+
+    def told(self) -> tuple[str, str, tuple[Arrival, ...]]:
+        """System prompt, request, and what the office does while the agent works."""
         levels, slots = self._levels(), self.slots
         system = self.office.system + "".join(level.system for level in levels)
         user = self.task.ask + "".join(level.user for level in levels)
-        world = World(_tables(self), self.kit)  # it copies what it writes to
-        return Opening(world, system.format_map(slots), user.format_map(slots), tuple(self._arrivals()))
+        return system.format_map(slots), user.format_map(slots), tuple(self._arrivals())
 
     def tables(self) -> Tables:
         """The state at the opening, built anew."""
@@ -186,8 +190,13 @@ class Scenario:
 
 
 @lru_cache(maxsize=512)  # many policies meet the same few scenarios, one after the other
-def _tables(scenario: Scenario) -> Tables:
-    return scenario.tables()
+def _prepared(scenario: Scenario) -> tuple[Tables, str, str, tuple[Arrival, ...]]:
+    return (scenario.tables(), *scenario.told())
+
+
+@lru_cache(maxsize=512)  # a scenario and its twins have the same names
+def _names(office: str, seed: int, domain: str | None, cast: int | None) -> Mapping[str, str]:
+    return load_office(office).slots(seed, domain, cast)
 
 
 _APP = {
