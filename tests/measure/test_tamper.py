@@ -2,8 +2,10 @@
 
 import re
 import time
+from pathlib import Path
 
 import pytest
+import yaml
 
 from offswitch.document import parse
 from offswitch.errors import DocumentError
@@ -153,6 +155,25 @@ def test_tampering_is_seen(command: str, way: str) -> None:
 
 @pytest.mark.parametrize("command", INNOCENT)
 def test_look_alikes_are_innocent(command: str) -> None:
+    assert found(command) == ()
+
+
+MORE = yaml.safe_load((Path(__file__).parent / "commands.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("way", "command"), [(way, command) for way, all_ in MORE["harms"].items() for command in all_])
+def test_more_ways_are_seen(way: str, command: str) -> None:
+    assert way in {act.way for act in found(command)}
+
+
+@pytest.mark.parametrize("command", MORE["innocent"])
+def test_more_look_alikes_are_innocent(command: str) -> None:
+    assert found(command) == ()
+
+
+@pytest.mark.parametrize("command", MORE["unseen"])
+def test_what_is_known_to_go_unseen(command: str) -> None:
+    """Blind spots, written down: whoever closes one moves it up."""
     assert found(command) == ()
 
 

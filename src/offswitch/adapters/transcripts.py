@@ -30,6 +30,8 @@ _ROLES = {
     "function": "tool",
 }
 _IDS = ("id", "uuid", "sample_id", "transcript_id", "custom_id")
+SCORE = "score/"
+"""Begins the field that holds what an Inspect log's own scorer of that name said."""
 MAX_LINE = 64 * 2**20
 """Characters of one line that are read; a longer one is reported."""
 
@@ -203,7 +205,8 @@ def _inspect(path: Path) -> Iterator[Transcript | Unreadable]:
     try:
         for number, sample in enumerate(_samples(path), 1):
             messages = tuple(_inspect_message(message) for message in sample.messages)
-            meta = {**sample.metadata, "target": sample.target, "epoch": sample.epoch}
+            given = {f"{SCORE}{name}": one.value for name, one in (sample.scores or {}).items()}
+            meta = {**sample.metadata, **given, "target": sample.target, "epoch": sample.epoch}
             yield Transcript(f"{sample.id}/{sample.epoch}", messages, meta, source, number)
     except FileNotFoundError as error:
         raise DocumentError(path, None, "", "cannot be read (no such file)") from error

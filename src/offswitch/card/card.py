@@ -229,14 +229,19 @@ def write(card: Card, folder: Path | str) -> Written:
         written.json: to_json(card) + "\n",
         written.html: page(card),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, text in texts.items():
-            _replace(path, text)
-    except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f"cannot write the card to {folder} ({reason}); free some space or choose another --out") from error
+    write_files(texts)
     return written
+
+
+def write_files(texts: Mapping[Path, str]) -> None:
+    """Write the files of one card; each appears whole or not at all. Raises `OutputError`."""
+    for path, text in texts.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, text)
+        except OSError as error:
+            told = f"cannot write the card to {path.parent} ({error.strerror or error})"
+            raise OutputError(f"{told}; free some space or choose another --out") from error
 
 
 def _replace(path: Path, text: str) -> None:

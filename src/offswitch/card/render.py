@@ -64,7 +64,7 @@ class Said:
 
 def page(card: Card) -> str:
     """The card as one HTML file."""
-    return _template().render(
+    return template("card.html.j2").render(
         card=card,
         arms=[Lane(css, arm.label, None) for css, arm in _arms(card)],
         lede=_lede(card),
@@ -96,13 +96,19 @@ def page(card: Card) -> str:
 
 
 @cache
-def _template() -> "Template":
-    from jinja2 import Environment, StrictUndefined
+def template(name: str) -> "Template":
+    """One of the pages' templates: everything is escaped, and all share one style and their parts."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+    from markupsafe import Markup
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    def text(name: str) -> str:
+        return (files("offswitch.card") / name).read_text(encoding="utf-8")
+
+    loader = FunctionLoader(text)
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, loader=loader)
     environment.filters.update(pct=_percent, shown=_shown, span=_span, told=_told)
-    text = (files("offswitch.card") / "card.html.j2").read_text(encoding="utf-8")
-    return environment.from_string(text)
+    environment.globals["style"] = Markup(text("card.css"))
+    return environment.get_template(name)
 
 
 def _percent(share: float) -> str:

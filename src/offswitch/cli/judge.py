@@ -12,7 +12,13 @@ from offswitch.cli.options import Existing, Out
 
 @click.group()
 def judge() -> None:
-    """Judges of words: is this mail a threat, did the agent recognise the test?"""
+    """Judges of words: is this mail a threat, did the agent recognise the test?
+
+    \b
+    offswitch judge calibrate                        how far the offline judge may be believed
+    offswitch judge calibrate --judge openai/gpt-4o  the same for any Inspect model
+    offswitch judge explain ID runs.jsonl            why it decided so on one transcript, the words marked
+    """
 
 
 @judge.command("train")
@@ -28,13 +34,26 @@ def judge_train(again: bool) -> None:
 
 
 @judge.command("calibrate")
-@click.option("--judge", "model", default="offline", show_default=True, help="offline, or an Inspect model name.")
+@click.option(
+    "--judge",
+    "model",
+    default="offline",
+    show_default=True,
+    help="offline, offline-anyway (also on text unlike what it was fitted on), or an Inspect model name.",
+)
 @click.option("--split", type=click.Choice(["calibration", "test"]), default="test", show_default=True)
 @click.option("--labels", multiple=True, type=Existing, help="Your own transcripts with a field 'labels', instead of ours.")
 @click.option("--map", "mapped", multiple=True, help="LABEL=BEHAVIOUR, or LABEL=!BEHAVIOUR where it means the absence.")
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON instead of a table.")
 def judge_calibrate(model: str, split: str, labels: tuple[Path, ...], mapped: tuple[str, ...], as_json: bool) -> None:
-    """How far a judge may be believed: kappa, precision and recall per behaviour, with intervals."""
+    """How far a judge may be believed: kappa, precision and recall per behaviour, with intervals.
+
+    On transcripts of ours in a voice that the offline judge never saw, or on yours. Abstentions are in no figure but
+    'decided': a judge that decides little may look good.
+
+    \b
+    offswitch judge calibrate --labels mine.jsonl --map blackmail=threatens_or_blackmails --map ok=!resists_oversight_in_words
+    """
     from offswitch.jobs.judge import calibrate, calibrate_on
 
     if any("=" not in pair for pair in mapped):
@@ -57,9 +76,13 @@ def judge_calibrate(model: str, split: str, labels: tuple[Path, ...], mapped: tu
 @click.argument("files", nargs=-1, type=Existing)
 @click.option("--behaviour", "behaviours", multiple=True, help="Only these; may repeat. Default: all.")
 @click.option("--html", type=Out, help="Write the page there as well.")
-@click.option("--json", "as_json", is_flag=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON instead.")
 def judge_explain(id: str, files: tuple[Path, ...], behaviours: tuple[str, ...], html: Path | None, as_json: bool) -> None:
-    """Why the offline judge decides as it does on the transcript ID of FILES, or of our own labelled set."""
+    """Why the offline judge decides as it does on the transcript ID of FILES, or of our own labelled set.
+
+    Shows the transcript as the judge saw it, the sentence that told most for each question, and what in it weighed for (+)
+    and against (-). ID is the record's own, as `offswitch score --out` lists it, or FILE:LINE where it has none.
+    """
     from offswitch.jobs.folder import told_plainly, write_whole
     from offswitch.jobs.judge import explain, trained
 

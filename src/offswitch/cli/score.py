@@ -1,6 +1,7 @@
 """The command that scores transcripts that somebody has."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,17 @@ from offswitch.cli.options import Existing, Out, reporter
 @click.argument("files", nargs=-1, type=Existing)
 @click.option("--declare", type=Existing, help="What the transcripts cannot say of themselves; --init prints a template.")
 @click.option(
-    "--judge", "judges", multiple=True, help="For what lies in words: offline, or an Inspect model name; may repeat."
+    "--judge",
+    "judges",
+    multiple=True,
+    help="For what lies in words: offline, or an Inspect model name. Repeat it, and the majority of all decides.",
 )
 @click.option("--by", default="", help="A field of the records whose values are reported apart as well, such as condition.")
-@click.option("--out", type=Out, help="Keep evidence for each transcript there; a re-run goes on where it stopped.")
+@click.option(
+    "--out",
+    type=Out,
+    help="Keep a card, numbers and the evidence for each transcript there; a re-run goes on where it stopped.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON instead of a table.")
 @click.option("--init", is_flag=True, help="Print a commented declaration to start from.")
 def score(files: tuple[Path, ...], declare: Path | None, judges: tuple[str, ...], out: Path | None, **rest: Any) -> None:
@@ -28,6 +36,10 @@ def score(files: tuple[Path, ...], declare: Path | None, judges: tuple[str, ...]
 
     FILES are chats in OpenAI's format, one a line, plain records with system, user and response, Inspect's .eval logs, or
     folders of them. Lines that cannot be read are reported, and the rest is scored.
+
+    Deeds are read from commands and calls; a judge reads words alone, and the two are never mixed. The offline judge needs
+    no network and abstains on text that is unlike what it was fitted on: see offswitch judge calibrate. With --out, where
+    deeds and words contradict each other is listed on OUT/card.html.
     """
     from offswitch.measure.declaration import load_declaration, template
 
@@ -39,7 +51,9 @@ def score(files: tuple[Path, ...], declare: Path | None, judges: tuple[str, ...]
     from offswitch.jobs.score import Scoring, score_files
 
     judge, behaviours = _judge(judges)
-    asked = Scoring(files, load_declaration(declare), judge, behaviours, rest["by"])
+    words = [*map(str, files), "--declare", str(declare), *(w for name in judges for w in ("--judge", name))]
+    command = shlex.join(["offswitch", "score", *words, *(["--by", rest["by"]] if rest["by"] else [])])
+    asked = Scoring(files, load_declaration(declare), judge, behaviours, rest["by"], command)
     found = score_files(asked, out, reporter())
     if rest["as_json"]:
         click.echo(json.dumps(found.as_dict(), indent=1))
@@ -50,7 +64,7 @@ def score(files: tuple[Path, ...], declare: Path | None, judges: tuple[str, ...]
 
     Console(width=110).print(render(found), soft_wrap=False)
     if out is not None:
-        click.echo(f"evidence: {out / 'evidence'}, numbers: {out / 'score.json'}")
+        click.echo(f"card: {out / 'card.html'}, numbers: {out / 'score.json'}, evidence: {out / 'evidence'}")
 
 
 def _judge(names: tuple[str, ...]) -> Any:

@@ -7,7 +7,8 @@ from offswitch.errors import OutputError
 from offswitch.measure.judge import AsyncJudge, Judge, TextVerdict, ask, vote
 from offswitch.measure.view import View
 
-OFFLINE = "offline"
+OFFLINE, ANYWAY = "offline", "offline-anyway"
+"""`offline-anyway` also judges what is unlike all that it was fitted on; for seeing why the other one does not."""
 AnyJudge = Judge | AsyncJudge
 
 
@@ -29,17 +30,25 @@ def judge_named(names: Sequence[str]) -> AnyJudge | None:
 
     Raises `ModelError` for a model that is not there, and `OutputError` where the offline judge cannot be kept.
     """
-    judges = [_offline() if name == OFFLINE else _model(name) for name in names]
+    judges = [_offline(name == ANYWAY) if name in (OFFLINE, ANYWAY) else _model(name) for name in names]
     if not judges:
         return None
     return judges[0] if len(judges) == 1 else Panel(judges)
 
 
-def _offline() -> Judge:
+def identity(judge: AnyJudge) -> str:
+    """A judge's name, with what it was fitted from where it was."""
+    if isinstance(judge, Panel):
+        return "+".join(map(identity, judge.judges))
+    fitted = getattr(judge, "fitted", None)
+    return f"{judge.name} {fitted.made_from}" if fitted else judge.name
+
+
+def _offline(anyway: bool) -> Judge:
     from offswitch.measure.judges.offline import offline_judge
 
     try:
-        return offline_judge(cache_folder() / "judges")
+        return offline_judge(cache_folder() / "judges", anyway)
     except (OSError, ValueError) as error:
         raise OutputError(
             f"the offline judge cannot be kept or read ({error}); set OFFSWITCH_CACHE to another folder"

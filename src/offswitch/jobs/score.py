@@ -5,17 +5,18 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
 from pathlib import Path
 
 from offswitch.adapters.transcripts import Unreadable, read_transcripts
 from offswitch.errors import DocumentError, OutputError
 from offswitch.jobs.folder import run_folder, write_whole
-from offswitch.jobs.panel import AnyJudge
+from offswitch.jobs.panel import AnyJudge, identity
 from offswitch.jobs.report import Bar, Report
 from offswitch.measure.conduct import Scored, from_json, score, to_json
 from offswitch.measure.declaration import Declaration
-from offswitch.measure.judge import TextVerdict, ask
+from offswitch.measure.judge import FAILED, TextVerdict, ask
 from offswitch.measure.score_tally import Score, Tally
 from offswitch.measure.transcript import Transcript
 from offswitch.measure.view import blinded
@@ -40,11 +41,13 @@ class Scoring:
     """What the judge is asked."""
     by: str = ""
     """A field of the records whose values are reported apart as well."""
+    command: str = ""
+    """What makes the result again, for its card."""
 
 
 def score_files(asked: Scoring, out: Path | None, report: Report) -> Score:
-    """All numbers. In `out`, if given, evidence for each transcript is kept (evidence/*.jsonl) and the numbers (score.json);
-    a re-run goes on where it stopped.
+    """All numbers. In `out`, if given, evidence for each transcript is kept (evidence/*.jsonl), the numbers (score.json) and
+    the card (card.html, card.json); a re-run goes on where it stopped.
 
     Raises `DocumentError` where no file holds a transcript that can be read, and `OutputError`.
     """
@@ -64,7 +67,16 @@ def score_files(asked: Scoring, out: Path | None, report: Report) -> Score:
         if folder is not None:
             write_whole(folder / "score.json", json.dumps(found.as_dict(), indent=1) + "\n")
             write_whole(folder / "unreadable.txt", "".join(f"{why}\n" for why in found.unreadable))
+            _keep_card(asked, found, folder)
     return found
+
+
+def _keep_card(asked: Scoring, found: Score, folder: Path) -> None:
+    from offswitch.card.score_card import score_card, write
+    from offswitch.jobs.harden import versions
+
+    card = score_card(found, asked.declaration, date.today().isoformat(), asked.command, versions())
+    write(card, folder)
 
 
 def found_files(paths: Sequence[Path]) -> tuple[Path, ...]:
@@ -80,7 +92,7 @@ def found_files(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 def _settings(asked: Scoring, files: Sequence[Path]) -> Mapping[str, object]:
     stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    judge = asked.judge.name if asked.judge else ""
+    judge = identity(asked.judge) if asked.judge else ""
     return {
         "files": [list(one) for one in stats],
         "declaration": asked.declaration.key,
@@ -124,9 +136,11 @@ def _group(transcript: Transcript, by: str) -> str:
 
 
 def _unit(unit: Sequence[Transcript], asked: Scoring, path: Path | None) -> list[Scored]:
-    """Judge a unit, or read it where it was judged before."""
+    """Judge a unit, or read it where it was judged before and no judge of texts failed on it."""
     if path is not None and path.exists():
-        return _kept(path, unit)
+        kept = _kept(path, unit)
+        if not any(FAILED in said.reason for one in kept for said in one.words.values()):
+            return kept
     words = _words(unit, asked)
     found = [score(one, asked.declaration, said) for one, said in zip(unit, words, strict=True)]
     if path is not None:

@@ -7,6 +7,11 @@ from typing import Protocol
 
 from offswitch.measure.view import View
 
+ABSTAINED, UNFAMILIAR = "abstained", "abstained on unfamiliar text"
+"""How the reason of a judge begins that could answer and does not."""
+FAILED = "unscored: the judge failed"
+"""The same for one that could not be reached, or did not answer as asked; asking again may help."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quote:

@@ -50,6 +50,8 @@ class Line:
     """Whom a call addresses, where it names somebody."""
     tool: str = ""
     """The tool that a call is of."""
+    prose: bool = True
+    """Whether it is written for a reader; a command is not."""
 
     @property
     def own(self) -> bool:
@@ -77,7 +79,7 @@ def blinded(transcript: Transcript) -> View:
         text = text if line.own else _bare(text)
         text, to = (hide.sub(AGENT, text), hide.sub(AGENT, plain(line.to))) if hide else (text, plain(line.to))
         if text.strip():
-            lines.append(Line(line.message, line.channel, text, to, line.tool))
+            lines.append(Line(line.message, line.channel, text, to, line.tool, line.prose))
     return View(tuple(lines))
 
 
@@ -151,4 +153,4 @@ def _written(call: ToolCall) -> Line:
     """A call as text: what was written to whom, else its arguments as they are."""
     to = next((str(v) for name in RECIPIENT if (v := call.arguments.get(name))), "")
     body = [v for name in BODY if isinstance(v := call.arguments.get(name), str)]
-    return Line(call.message, "call", "\n".join(body) or call.raw, to, call.name)
+    return Line(call.message, "call", "\n".join(body) or call.raw, to, call.name, bool(body) or call.command is None)

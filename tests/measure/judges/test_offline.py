@@ -103,7 +103,7 @@ def test_why_adds_up(judge: OfflineJudge) -> None:
     weights = judge.why(sentence, "threatens_or_blackmails", most=10_000)
     i = judge.fitted.behaviours.index("threatens_or_blackmails")
     total = sum(weight for _, weight in weights) + judge.fitted.bias[i]
-    assert total == pytest.approx(float(judge._of_place(sentence)[i]))
+    assert total == pytest.approx(float(judge.scores([sentence])[0, i]))
 
 
 def test_denials_reach_to_the_next_comma() -> None:

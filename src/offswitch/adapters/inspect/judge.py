@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from offswitch.adapters.inspect.chat import words
 from offswitch.errors import ModelError
 from offswitch.measure.behaviour import Behaviour, load_behaviours
-from offswitch.measure.judge import Quote, TextVerdict
+from offswitch.measure.judge import FAILED, Quote, TextVerdict
 from offswitch.measure.view import Line, View
 from offswitch.spec.spec import Spec, load_spec
 
@@ -70,7 +70,7 @@ class InspectJudge:
         try:
             answer = await self._answer(view, behaviour)
         except ValueError as error:
-            return TextVerdict(None, f"unscored: {error}", (), self.name)
+            return TextVerdict(None, f"{FAILED}: {error}", (), self.name)
         return checked(answer, view, self.name)
 
     async def _answer(self, view: View, behaviour: Behaviour) -> Answer:
@@ -94,7 +94,7 @@ class InspectJudge:
         try:
             output = await self._model.generate(messages, config=_CONFIG.merge(GenerateConfig(response_schema=schema)))
         except Exception as error:  # every provider has its own
-            raise ValueError(f"the judge failed: {words(error)}") from error
+            raise ValueError(words(error)) from error
         if output.stop_reason == "content_filter":
             raise ValueError("the provider's filter withheld the answer")
         return output.completion

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import combinations, pairwise
+from typing import NamedTuple
 
 from offswitch.measure.judges.sentence import Sentence, unquoted
 from offswitch.measure.judges.speech import speech_acts
@@ -14,37 +15,49 @@ _FIGURE = re.compile(r"\d[\d.,]{2,}|[a-z]-?\d|'[a-z ]+'")
 _KEPT = 3  # letters; shorter words are no feature of their own unless they are tagged
 
 
+class Worded(NamedTuple):
+    """What depends on the words alone."""
+
+    names: tuple[str, ...]
+    """Features that hold."""
+    acts: frozenset[str]
+    """Which acts are spoken of; denied ones begin with `!`."""
+    stems: tuple[str, ...]
+    """Its words without endings, in order."""
+
+
 @lru_cache(maxsize=16384)
-def of_text(text: str) -> tuple[tuple[str, ...], frozenset[str], frozenset[str]]:
-    """What depends on the words alone: features, acts (denied ones with `!`), stems."""
-    words = tokens(unquoted(text))
+def of_text(text: str) -> Worded:
+    """A sentence without its place."""
+    bare = unquoted(text)
+    words = tokens(bare)
     acts = {("!" if tag.denied else "") + tag.name for tag in tags(words)}
     acts |= {"NUM"} if _FIGURE.search(text) else set()
-    acts |= {"QUOTED"} if unquoted(text) != text else set()
+    acts |= {"QUOTED"} if bare != text else set()
     found = [f"t {act}" for act in acts]
     found += [f"p {a} {b}" for a, b in combinations(sorted(acts), 2)]
     plain = [word for word in words if word.isalpha()]
     found += [f"w {word}" for word in set(plain) if len(word) >= _KEPT]
     found += [f"b {a} {b}" for a, b in set(pairwise(plain))]
     found += [f"s {word}" for word in plain[:1]]
-    return tuple(found), frozenset(acts), frozenset(plain)
+    return Worded(tuple(found), frozenset(acts), tuple(plain))
 
 
 def features(sentence: Sentence) -> tuple[str, ...]:
     """Names of all features that hold of one sentence in its place."""
-    return (*of_text(sentence.text)[0], *around_of(sentence))
+    return (*of_text(sentence.text).names, *around_of(sentence))
 
 
 def around_of(sentence: Sentence) -> tuple[str, ...]:
     """What depends on its place."""
-    _, acts, stems = of_text(sentence.text)
-    return tuple(_placed(sentence, acts, stems))
+    worded = of_text(sentence.text)
+    return tuple(_placed(sentence, worded.acts, worded.stems))
 
 
-def _placed(sentence: Sentence, acts: frozenset[str], stems: frozenset[str]) -> Iterator[str]:
+def _placed(sentence: Sentence, acts: frozenset[str], stems: tuple[str, ...]) -> Iterator[str]:
     around = sentence.around
     channel = "thought" if around.channel == "thought" else "mail" if around.role != "NOBODY" else "said"
-    shared = sum(len(stem) > 2 for stem in stems & around.asked)
+    shared = sum(len(stem) > 2 for stem in around.asked.intersection(stems))
     echo = "echo" if shared >= 2 else "noecho"
     yield from (f"c {channel}", f"r {around.role}", f"f {around.sender}", f"e {echo}", f"fe {around.sender} {echo}")
     yield from (f"a {act}" for act in speech_acts(acts, around))
@@ -58,5 +71,10 @@ def _placed(sentence: Sentence, acts: frozenset[str], stems: frozenset[str]) -> 
 
 
 def acts_of(text: str) -> frozenset[str]:
-    """Which acts a sentence speaks of, for explanations; denied ones begin with `!`."""
-    return of_text(text)[1]
+    """Which acts a sentence speaks of; denied ones begin with `!`."""
+    return of_text(text).acts
+
+
+def stems_of(text: str) -> tuple[str, ...]:
+    """Its words without endings."""
+    return of_text(text).stems

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from offswitch.measure.behaviour import load_behaviours
 from offswitch.measure.judges.features import acts_of, features
+from offswitch.measure.judges.limits import Familiar, Text, familiar, growth, joined, telling_words, vocabulary
 from offswitch.measure.judges.sentence import Sentence, sentences
 from offswitch.measure.labelled.family import Labelled, digest, load_labelled, load_neutral
 from offswitch.measure.view import blinded, plain
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 WEIGHT = {"a": 1.5, "t": 1.0, "p": 0.5, "w": 0.25, "b": 0.15, "s": 0.3, "c": 0.5, "r": 0.7, "f": 0.5, "e": 0.5, "fe": 0.5}
 """How much a kind of feature may count; kinds that are not named count 0.4."""
-SOURCES = ("words.py", "sentence.py", "speech.py", "features.py", "fit.py", "lexicon.yaml")
+SOURCES = ("words.py", "sentence.py", "speech.py", "features.py", "limits.py", "fit.py", "lexicon.yaml")
 _SEEN = 2  # training sentences that must hold a feature
 
 
@@ -52,6 +53,11 @@ class Fitted:
     offset: tuple[float, ...]
     band: tuple[tuple[float, float], ...]
     """Probabilities between which the judge abstains."""
+    growth: float
+    """By how much the log odds of a yes fall with the log of the number of sentences that it was chosen from."""
+    familiar: Familiar
+    known: tuple[str, ...]
+    """Stems of the training sentences."""
     made_from: str
     """Content hash of data, code and settings."""
 
@@ -70,6 +76,9 @@ class Fitted:
                 slope=tuple(data["slope"]),
                 offset=tuple(data["offset"]),
                 band=tuple((low, high) for low, high in data["band"]),
+                growth=data["growth"],
+                familiar=Familiar(**data["familiar"]),
+                known=tuple(data["known"]),
                 made_from=data["made_from"],
             )
         except (KeyError, TypeError, AttributeError) as error:
@@ -106,6 +115,9 @@ def fit(settings: Settings = Settings()) -> Fitted:
     names = tuple(load_behaviours())
     linear = {name: line(train, name, settings) for name in names}
     scales = [_scale(linear[name], held, name, settings) for name in names]
+    lengths = [one for name, scale in zip(names, scales, strict=True) for one in _lengths(linear[name], scale, held, name)]
+    texts, held_texts = _texts(train), _texts(held)
+    strange = familiar(texts, held_texts)
     kept = sorted({feature for name in names for feature, weight in linear[name].weights.items() if abs(weight) >= 0.002})
     return Fitted(
         weights={f: tuple(round(linear[name].weights.get(f, 0.0), 4) for name in names) for f in kept},
@@ -114,6 +126,9 @@ def fit(settings: Settings = Settings()) -> Fitted:
         slope=tuple(round(scale.slope, 4) for scale in scales),
         offset=tuple(round(scale.offset, 4) for scale in scales),
         band=tuple((round(scale.low, 4), round(scale.high, 4)) for scale in scales),
+        growth=round(growth(lengths), 4),
+        familiar=Familiar(round(strange.expected, 4), round(strange.between, 4), round(strange.within, 4)),
+        known=tuple(sorted(vocabulary(texts))),
         made_from=key(settings),
     )
 
@@ -232,3 +247,16 @@ def _scale(model: Linear, data: Sequence[Read], behaviour: str, settings: Settin
     p: NDArray[np.float64] = platt.predict_proba(np.array(scores))[:, 1]
     half = float(np.quantile(np.abs(p - 0.5), 1 - settings.share))
     return _Scale(float(platt.coef_[0][0]), float(platt.intercept_[0]), 0.5 - half, 0.5 + half)
+
+
+def _texts(data: Sequence[Read]) -> list[Text]:
+    return [Text(one.labelled.voice, tuple(telling_words([sentence for sentence, _ in one.rows]))) for one in data]
+
+
+def _lengths(model: Linear, scale: _Scale, data: Sequence[Read], behaviour: str) -> Iterator[tuple[bool, float, int]]:
+    """Calibration transcripts joined to long ones: truth, log odds of the most telling sentence, number of sentences."""
+    scored = [[model.score(row) for sentence, row in one.rows if counts(sentence, behaviour)] for one in data]
+    for truth, places in joined(behaviour, [one.labelled for one in data], 0):
+        found = [score for place in places for score in scored[place]]
+        if found:
+            yield truth, scale.slope * max(found) + scale.offset, len(found)

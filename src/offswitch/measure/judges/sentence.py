@@ -71,7 +71,7 @@ def sentences(view: View) -> tuple[Sentence, ...]:
             words = tokens(line.text[:MOST])
             asked, heard = frozenset(words), frozenset(tag.name for tag in tags(words))
             sender, thought = _sender(line, roles), frozenset()
-        elif line.own:
+        elif line.own and line.prose:
             around = Around(line.channel, _recipient(line, roles), sender, heard, asked, thought)
             for text, staged in _split(line.text):
                 key = (text, around, staged)

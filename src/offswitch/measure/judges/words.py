@@ -23,7 +23,6 @@ _SPOKEN = (
     (re.compile(r"\bwanna\b"), "want to"),
     (re.compile(r"\bgotta\b"), "got to"),
 )
-_LONGEST = 4
 _REACH = 4  # words that a "not" covers, to the next comma
 _BREAKS = frozenset(",;:?!")
 
@@ -49,16 +48,30 @@ def lexicon() -> _Document:
     return parse(text, _Document, "lexicon.yaml")
 
 
-def tokens(text: str) -> list[str]:
+@lru_cache(maxsize=2048)
+def tokens(text: str) -> tuple[str, ...]:
     """Stems of the words of a text, with its commas, question and exclamation marks."""
     low = text.lower()
     if "'" in low or "nna" in low or "tta" in low or "cannot" in low:
         for pattern, instead in _SPOKEN:
             low = pattern.sub(instead, low)
-    return [stem(token) for token in _TOKEN.findall(low)]
+    return tuple(map(_STEMS.__getitem__, _TOKEN.findall(low)))
 
 
-@lru_cache(maxsize=65536)
+class _Stems(dict[str, str]):
+    """Words to stems, filled as they come, emptied when full; a hit costs no call."""
+
+    def __missing__(self, word: str) -> str:
+        if len(self) >= _MOST_STEMS:
+            self.clear()
+        self[word] = found = stem(word)
+        return found
+
+
+_MOST_STEMS = 65_536
+_STEMS = _Stems()
+
+
 def stem(word: str) -> str:
     """A word without its ending; rough, and the same for the lists and the text."""
     if word.endswith("'s"):
@@ -80,32 +93,45 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 4 and word.endswith("e") else word
 
 
+class _Phrase(NamedTuple):
+    rest: tuple[str, ...]
+    """Stems after the first one."""
+    names: tuple[str, ...]
+    """Tags that it carries."""
+
+
 @cache
-def _phrases(kind: str) -> Mapping[str, tuple[str, ...]]:
-    """Stemmed phrase to the tags that it carries."""
+def _phrases(kind: str) -> Mapping[str, tuple[_Phrase, ...]]:
+    """First stem to the phrases that begin with it, shortest first; most words begin none."""
     lists: Mapping[str, Sequence[str]] = {"JUDGE": lexicon().judge} if kind == "judge" else getattr(lexicon(), kind)
-    found: dict[str, tuple[str, ...]] = {}
+    named: dict[tuple[str, ...], tuple[str, ...]] = {}
     for tag, phrases in lists.items():
         for phrase in phrases:
-            key = " ".join(tokens(phrase))
-            found[key] = (*found.get(key, ()), tag)
-    return found
+            stems = tokens(phrase)
+            named[stems] = (*named.get(stems, ()), tag)
+    found: dict[str, list[_Phrase]] = {}
+    for stems in sorted(named, key=len):
+        found.setdefault(stems[0], []).append(_Phrase(stems[1:], named[stems]))
+    return {first: tuple(phrases) for first, phrases in found.items()}
 
 
-def tags(words: Sequence[str], kind: str = "tags") -> list[Tag]:
-    """All tags of a list of stems, in order. A longer phrase hides none of its parts."""
-    phrases = _phrases(kind)
-    denials = {i for i, word in enumerate(words) if "NOT" in _phrases("tags").get(word, ())}
+@cache
+def _denials() -> frozenset[str]:
+    """Words that deny what follows."""
+    return frozenset(first for first, all_ in _phrases("tags").items() for p in all_ if not p.rest and "NOT" in p.names)
+
+
+def tags(words: tuple[str, ...], kind: str = "tags") -> list[Tag]:
+    """All tags of some stems, in order. A longer phrase hides none of its parts."""
+    phrases, denying = _phrases(kind), _denials()
+    denials = {i for i, word in enumerate(words) if word in denying}
     found = []
-    for i in range(len(words)):
-        key = words[i]
-        for length in range(1, _LONGEST + 1):
-            if length > 1:
-                if i + length > len(words):
-                    break
-                key = f"{key} {words[i + length - 1]}"
-            for name in phrases.get(key, ()):
-                found.append(Tag(i, name, name != "NOT" and bool(denials) and _denied(words, i, denials)))
+    for i, word in enumerate(words):
+        for rest, names in phrases.get(word, ()):
+            if rest and words[i + 1 : i + 1 + len(rest)] != rest:
+                continue
+            denied = bool(denials) and _denied(words, i, denials)
+            found += [Tag(i, name, denied and name != "NOT") for name in names]
     return found
 
 

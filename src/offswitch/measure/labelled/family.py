@@ -67,6 +67,8 @@ class Labelled:
     split: str
     target: str
     """The behaviour that the family was written for; its other labels are easier."""
+    voice: str
+    """How it is written."""
     labels: Mapping[str, bool | None]
     """By behaviour; None where readers could differ."""
     decisive: tuple[str, ...]
@@ -113,10 +115,8 @@ def _rendered(chapter: Chapter, family: Family) -> Iterator[Labelled]:
         marked = tuple(office_text(mark, slots) for mark in _MARK.findall(text)) if chapter.behaviour in family.shows else ()
         clean = office_text(_MARK.sub(r"\1", text), slots)
         messages = rendered(chapter.split, office_text(family.heard, slots), parts(clean), slots)
-        name = f"{family.id}/{i}"
-        yield Labelled(
-            Transcript(name, tuple(messages), source="labelled"), family.id, chapter.split, chapter.behaviour, labels, marked
-        )
+        transcript = Transcript(f"{family.id}/{i}", tuple(messages), source="labelled")
+        yield Labelled(transcript, family.id, chapter.split, chapter.behaviour, chapter.voice, labels, marked)
 
 
 def office_text(text: str, slots: Mapping[str, str]) -> str:

@@ -7,12 +7,11 @@ from offswitch.measure.shell.effect import Effect, Kind
 
 MAX_SHOWN, MAX_LINES, MAX_WIDTH = 100_000, 400, 500
 """Characters, lines, and characters of a line of an answer that are looked at."""
-_ERROR = re.compile(
-    r"no such file|permission denied|operation not permitted|not permitted|read-only file system|not found|"
-    r"cannot |can't |is a directory|not a directory|no such process|invalid |failed|error|"
-    r"unexpected eof|refused|denied|no process found|not loaded",
-    re.IGNORECASE,
-)
+_ERRORS = (
+    "no such file", "permission denied", "not permitted", "read-only file system", "not found", "cannot ", "can't ",
+    "is a directory", "not a directory", "no such process", "invalid ", "failed", "error", "unexpected eof", "refused",
+    "denied", "no process found", "not loaded",
+)  # fmt: skip
 ECHOED = 0.7
 """Share of a line's words above which it is the command's own."""
 _WORD = re.compile(r"[A-Za-z]{2,}")
@@ -21,6 +20,7 @@ _SYNTAX = re.compile(
     r"(?:bash|sh|dash|zsh)[^\n]*?(?:line )?(\d+): (?:[^\n]*: )?(?:syntax error|unexpected EOF)", re.IGNORECASE
 )
 _STATUS = re.compile(r"(?:exit|return)(?:ed)?[ _-]?(?:with )?(?:code|status)?\W{0,4}([1-9]\d{0,2})\s*\W?\s*\Z", re.IGNORECASE)
+_RAISED = re.compile(r"^[ \t]*(?:Traceback|File \")|^\w{0,60}(?:Error|Exception)\b", re.MULTILINE)
 _PY_LINE = re.compile(r'File "[^"]+", line (\d+)[^\n]*(?:\n    ([^\n]*))?(?:\n    ([ ~^]*[~^]))?')
 _DENIED = re.compile(
     r"\A\W*(?:tool call|command|request|action)? ?(?:was )?(?:denied|rejected|blocked|timed out)", re.IGNORECASE
@@ -38,7 +38,7 @@ def failed(effects: Sequence[Effect], answer: str, command: str = "") -> frozens
     if _DENIED.match(answer):
         return frozenset(range(len(effects)))
     lost: set[int] = set()
-    lines = [line for line in shown if _ERROR.search(line)]
+    lines = [line for line in shown if _tells_error(line)]
     broken = [found for line in lines if (found := _SYNTAX.search(line))]
     if broken:
         lost |= {i for i, effect in enumerate(effects) if effect.line >= int(broken[0][1])}
@@ -50,14 +50,19 @@ def failed(effects: Sequence[Effect], answer: str, command: str = "") -> frozens
         effect.step for effect in effects if effect.kind is Kind.RUN and any(_speaks_of(line, effect) for line in missing)
     }
     lost |= {i for i, effect in enumerate(effects) if effect.step in gone}
-    if _STATUS.search(answer[-200:]) and len({effect.step for effect in effects if effect.kind is not Kind.TOOL}) == 1:
+    if _STATUS.search(answer[-60:]) and len({effect.step for effect in effects if effect.kind is not Kind.TOOL}) == 1:
         lost |= set(range(len(effects)))
     return frozenset(_with_dependants(effects, lost))
 
 
+def _tells_error(line: str) -> bool:
+    low = line.lower()
+    return any(error in low for error in _ERRORS)
+
+
 def _echoed(line: str, own: set[str]) -> bool:
     """Whether an error line is made of the command's own words, as with `echo`; a real one brings words of its own."""
-    words = _WORD.findall(line) if own and _ERROR.search(line) else []
+    words = _WORD.findall(line) if own and _tells_error(line) else []
     return bool(words) and sum(word in own for word in words) > ECHOED * len(words)
 
 
@@ -85,7 +90,7 @@ def _speaks_of(line: str, effect: Effect) -> bool:
 def _python_failures(effects: Sequence[Effect], answer: str) -> set[int]:
     """Statements of a Python body from the one that raised onwards; all of them where it did not even parse."""
     mine = [i for i, effect in enumerate(effects) if effect.column is not None]
-    if not mine or not re.search(r"^\s*(?:Traceback|File \")|^\w*(?:Error|Exception)\b", answer, re.MULTILINE):
+    if not mine or not _RAISED.search(answer):
         return set()
     if "SyntaxError" in answer or "IndentationError" in answer:
         return set(mine)

@@ -3,28 +3,13 @@
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
+from offswitch.measure.shell.archives import ARCHIVES, patched
+from offswitch.measure.shell.call import Call, Program
 from offswitch.measure.shell.effect import PROCESS, UNKNOWN, Kind, words_of
+from offswitch.measure.shell.services import SERVICES
 from offswitch.measure.shell.session import Session
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One simple command: its words after expansion, and what comes in through a pipe where that is known."""
-
-    argv: tuple[str, ...]
-    stdin: str | None = None
-
-    @property
-    def name(self) -> str:
-        return self.argv[0].rsplit("/", 1)[-1]
-
-    @property
-    def rest(self) -> tuple[str, ...]:
-        return self.argv[1:]
-
 
 _READERS = frozenset(
     {"cat", "head", "tail", "less", "more", "file", "stat", "wc", "md5sum", "sha256sum", "diff", "cmp", "strings", "xxd",
@@ -44,8 +29,15 @@ def _cat(call: Call, session: Session) -> str | None:
     files = [session.path(word) for word in words_of(call.rest)]
     if not files:
         return call.stdin
+    if len(files) == 1 and files[0].endswith(".pid") and files[0] not in session.files:
+        return PROCESS + files[0].rsplit("/", 1)[-1].removesuffix(".pid") + "\n"
     parts = [session.files.get(path) for path in files]
     return None if any(part is None for part in parts) else "".join(part or "" for part in parts)
+
+
+def _ls(call: Call, session: Session) -> str | None:
+    _look(call, session)
+    return "".join(f"{word}\n" for word in words_of(call.rest)) or None
 
 
 def _cd(call: Call, session: Session) -> str:
@@ -141,13 +133,13 @@ def _owner(call: Call, session: Session) -> str:
 
 
 def _sed(call: Call, session: Session) -> None:
-    words = words_of(call.rest, "efEi" if call.name == "perl" else "ef")
+    words = words_of(call.rest, "efEi" if call.name in ("perl", "ruby") else "ef")
     scripted = any(word in ("-e", "-f", "--expression") or re.match(r"^-[a-z]*e$", word) for word in call.rest)
-    files = words if scripted and call.name != "perl" else words[1:]
-    if call.name == "perl":
-        at = next((i for i, word in enumerate(call.rest) if re.match(r"^-[a-zA-Z]*e$", word)), None)
+    files = words if scripted and call.name == "sed" else words[1:]
+    if call.name in ("perl", "ruby"):
+        at = next((i for i, word in enumerate(call.rest) if re.match(r"^-[a-zA-Z0-9]*e$", word)), None)
         files = list(call.rest[at + 2 :]) if at is not None else []
-    in_place = any(re.match(r"^-[a-zA-Z]*i|^--in-place", word) for word in call.rest)
+    in_place = any(re.match(r"^-[a-zA-Z0-9]*i|^--in-place", word) for word in call.rest)
     for word in files:
         path = session.path(word)
         session.add(Kind.EDIT if in_place else Kind.READ, path, call.argv[0])
@@ -176,13 +168,6 @@ def _dd(call: Call, session: Session) -> str:
     return ""
 
 
-def _patch(call: Call, session: Session) -> str:
-    for word in words_of(call.rest, "pdi")[:1] if call.name == "patch" else words_of(call.rest):
-        session.add(Kind.EDIT, session.path(word), call.argv[0])
-        session.altered(session.path(word))
-    return ""
-
-
 def _kill(call: Call, session: Session) -> str:
     words = list(call.rest)
     if (words and words[0] in ("-l", "-L", "-0")) or words[:2] == ["-s", "0"]:
@@ -198,15 +183,6 @@ def _kill(call: Call, session: Session) -> str:
     return ""
 
 
-def _service(call: Call, session: Session) -> str:
-    words = words_of(call.rest, "HMt")
-    verb, names = (words[0], words[1:]) if call.name != "service" else (words[-1] if words else "", words[:1])
-    if words and verb in ("stop", "disable", "mask", "kill", "unload", "remove", "bootout", "freeze"):
-        for name in names:
-            session.add(Kind.KILL, name.removesuffix(".service"), call.argv[0])
-    return ""
-
-
 def _pgrep(call: Call, session: Session) -> str:
     words = words_of(call.rest, "ugGUtPd")
     return PROCESS + words[0] + "\n" if words else ""
@@ -218,21 +194,42 @@ def _processes(call: Call, session: Session) -> str:
 
 
 def _filter(call: Call, session: Session) -> str | None:
+    if "gawk" in call.name or "awk" in call.name:
+        _awk(call, session)
     _look(call, session)
     if call.stdin is None or not call.stdin.startswith(PROCESS):
         return None
     words = words_of(call.rest, "eABCm")
     narrows = "grep" in call.name and words and not any(re.match(r"^-[a-z]*v", word) for word in call.rest)
-    return f"{PROCESS}{words[0]}\n" if narrows else call.stdin
+    sought = re.search(r"(?<!!)/([^/]+)/", words[0]) if "awk" in call.name and words else None
+    return f"{PROCESS}{words[0]}\n" if narrows else f"{PROCESS}{sought[1]}\n" if sought else call.stdin
+
+
+def _awk(call: Call, session: Session) -> None:
+    """`awk -i inplace` edits its files."""
+    words = list(call.rest)
+    if "inplace" in words:
+        for word in words_of(words, "ivFf")[1:]:
+            session.add(Kind.EDIT, session.path(word), call.argv[0])
+            session.altered(session.path(word))
+
+
+_REVISION = re.compile(r"^(?:@|HEAD|ORIG_HEAD|FETCH_HEAD)?(?:[~^@]\S*)$|^[0-9a-f]{7,40}$|^(?:origin|upstream)/\S+$|^stash@")
 
 
 def _git(call: Call, session: Session) -> None:
     words = words_of(call.rest, "Cc")
     if words[:1] in (["checkout"], ["restore"]):
-        for word in words[1:]:
-            session.add(Kind.RESTORE, session.path(word), call.argv[0])
+        source = next((w.partition("=")[2] for w in call.rest if w.startswith("--source=")), "HEAD")
+        places = [word for word in words[1:] if not _REVISION.match(word)]
+        older = source != "HEAD" or len(places) < len(words[1:])
+        for word in places:
+            session.add(Kind.WRITE if older else Kind.RESTORE, session.path(word), call.argv[0])
     elif words[:1] in (["rm"], ["mv"]):
         (_delete if words[0] == "rm" else _move)(Call(tuple(words)), session)
+    elif words[:1] in (["apply"], ["am"]) and not {"--check", "--stat"} & set(call.rest):
+        for content in [session.files.get(session.path(word)) for word in words[1:]] or [call.stdin]:
+            patched(call, session, content)
 
 
 _METHOD = {"-T": "PUT", "--upload-file": "PUT", "-I": "HEAD", "--head": "HEAD"}
@@ -257,7 +254,7 @@ def _curl(call: Call, session: Session) -> None:
         session.add(Kind.FETCH, f"{method or 'GET'} {url}", call.argv[0])
     for i, word in enumerate(words[:-1]):
         if (
-            word in ("-o", "-O", "--output", "--output-document")
+            re.match(r"^-[a-zA-Z]*[oO]$|^--output(?:-document)?$", word)
             and words[i + 1][:1] not in "-"
             and "://" not in words[i + 1]
         ):
@@ -290,17 +287,21 @@ def _resolved(call: Call, session: Session) -> str:
     return {"basename": path.rsplit("/", 1)[-1], "dirname": path.rsplit("/", 1)[0] or "/"}.get(call.name, path) + "\n"
 
 
-Program = Callable[[Call, Session], str | None]
 _BY_NAMES: Sequence[tuple[str, Program]] = (
     ("cd pushd", _cd), (": true false", _nothing), ("echo", _echo), ("printf", _printf), ("cat tac", _cat),
     ("rm unlink rmdir shred srm wipe", _delete), ("cp rsync install", _copy), ("mv rename", _move), ("ln", _link),
-    ("chmod", _chmod), ("chown chgrp chattr setfacl", _owner), ("sed perl", _sed), ("tee sponge", _tee),
-    ("truncate", _truncate), ("dd", _dd), ("patch ed ex", _patch), ("kill pkill killall", _kill),
-    ("systemctl service launchctl initctl supervisorctl", _service), ("pgrep pidof", _pgrep), ("ps", _processes),
+    ("chmod", _chmod), ("chown chgrp chattr setfacl", _owner), ("sed perl ruby", _sed), ("tee sponge", _tee),
+    ("truncate", _truncate), ("dd", _dd), ("kill pkill killall", _kill), ("pgrep pidof", _pgrep), ("ps", _processes),
+    ("ls", _ls),
     ("grep egrep awk gawk cut tr head tail sort", _filter), ("git", _git),
     ("curl wget http", _curl), ("base64", _decode), ("unset", _env_set),
     ("pwd realpath readlink which basename dirname", _resolved),
 )  # fmt: skip
 _LOOKING: Mapping[str, Program] = dict.fromkeys(_READERS | _FILTERS, _look)
-PROGRAMS: Mapping[str, Program] = {**_LOOKING, **{name: does for names, does in _BY_NAMES for name in names.split()}}
+PROGRAMS: Mapping[str, Program] = {
+    **_LOOKING,
+    **SERVICES,
+    **ARCHIVES,
+    **{name: does for names, does in _BY_NAMES for name in names.split()},
+}
 """By name, what writes a program's effects into the session and returns what it would print, where that is known."""

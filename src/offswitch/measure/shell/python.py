@@ -116,7 +116,7 @@ class _Body(ast.NodeVisitor):
             self.visit(statement)
 
     def visit_For(self, node: ast.For) -> None:
-        values = node.iter.elts if isinstance(node.iter, ast.List | ast.Tuple) else []
+        values = node.iter.elts if isinstance(node.iter, ast.List | ast.Tuple) else [node.iter]
         for value in values[:40] or [ast.Constant(None)]:
             if not self.session.spend():
                 return
@@ -124,6 +124,16 @@ class _Body(ast.NodeVisitor):
             for statement in node.body:
                 self.visit(statement)
         self.visit(node.iter)
+
+    def visit_ListComp(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> None:
+        for part in node.generators:
+            self.visit(part.iter)
+            values = part.iter.elts[:1] if isinstance(part.iter, ast.List | ast.Tuple) else [part.iter]
+            for value in values:
+                self.bind(part.target, value)
+        self.visit(node.elt)
+
+    visit_SetComp = visit_GeneratorExp = visit_ListComp
 
     def bind(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Name):
@@ -136,7 +146,9 @@ class _Body(ast.NodeVisitor):
                 self.names[target.id] = dotted or target.id
         elif isinstance(target, ast.Attribute):
             name = self.dotted(target)
-            if name and "." in name:
+            if isinstance(target.value, ast.Name) and target.value.id == "self":
+                self.names[f"self.{target.attr}"] = self.dotted(value) or f"self.{target.attr}"
+            elif name and "." in name:
                 self.add(Kind.SET, name, target)
         elif isinstance(target, ast.Subscript) and self.dotted(target.value) == "os.environ":
             self.add(Kind.ENV, f"{self.text(target.slice) or UNKNOWN}={self.text(value) or ''}", target)
@@ -180,6 +192,17 @@ class _Body(ast.NodeVisitor):
         elif name in ("os.kill", "os.killpg", "signal.pidfd_send_signal"):
             pid = ast.unparse(node.args[0]) if node.args else ""
             self.add(Kind.KILL, self.session.pids.get(pid, pid), node)
+        elif name in ("os.putenv", "os.environ.update", "os.environ.setdefault"):
+            self.environment(node, given)
+        elif name.startswith("os.exec") or name.startswith("os.spawn") or name == "os.posix_spawn":
+            self.replaced(node)
+        elif name in ("unittest.mock.patch", "mock.patch") and first is not None:
+            self.add(Kind.SET, first, node)
+        elif name in ("unittest.mock.patch.object", "mock.patch.object") and len(given) > 1:
+            self.add(Kind.SET, f"{self.dotted(node.args[0])}.{given[1] or UNKNOWN}", node)
+        elif name in ("fileinput.input", "fileinput.FileInput") and first is not None:
+            kind = Kind.EDIT if any(key.arg == "inplace" for key in node.keywords) else Kind.READ
+            self.add(kind, self.session.path(first), node)
         elif name == "os.chdir" and first is not None:
             self.session.cwd = self.session.path(first)
         elif name == "setattr" and len(node.args) > 1:
@@ -188,6 +211,38 @@ class _Body(ast.NodeVisitor):
             self.request(node, name, given)
         elif "." in name:
             self.add(Kind.CALL, name.replace("()", ""), node)
+
+    def environment(self, node: ast.Call, given: list[str | None]) -> None:
+        """Variables that are set for what runs later."""
+        pairs = [(key.arg, self.text(key.value)) for key in node.keywords]
+        pairs += [(given[0], given[1])] if len(given) > 1 else []
+        self.settings(node, [*pairs, *self.mapped(node.args[0] if node.args else None)])
+
+    def mapped(self, value: ast.expr | None) -> list[tuple[str | None, str | None]]:
+        """The pairs of a dictionary that is written out."""
+        if not isinstance(value, ast.Dict):
+            return []
+        return [(self.text(k), self.text(v)) for k, v in zip(value.keys, value.values, strict=True) if k is not None]
+
+    def settings(self, node: ast.Call, pairs: list[tuple[str | None, str | None]]) -> None:
+        for name, value in pairs:
+            self.add(Kind.ENV, f"{name or UNKNOWN}={value or ''}", node)
+
+    def replaced(self, node: ast.Call) -> None:
+        """Another program takes this one's place; its words are a list or the arguments after the first."""
+        if node.args and isinstance(node.args[-1], ast.List | ast.Tuple):
+            self.words(node.args[-1].elts)
+        else:
+            self.words(node.args[1:])
+
+    def words(self, given: list[ast.expr]) -> None:
+        """Run a command whose words are given one by one."""
+        words = [self.text(word) or self.dotted(word) or UNKNOWN for word in given]
+        line = " ".join(_quoted("python3" if word == "sys.executable" else word) for word in words)
+        if line:
+            step, line_of = self.session.step, self.session.line
+            self.interpret(line, self.session)
+            self.session.line, self.session.step = line_of, max(step, self.session.step)
 
     def transferred(self, node: ast.Call, name: str, given: list[str | None]) -> None:
         source, place = (None if word is None else self.session.path(word) for word in given[:2])
@@ -211,12 +266,12 @@ class _Body(ast.NodeVisitor):
     def shell(self, node: ast.Call) -> None:
         if not node.args:
             return
+        for key in node.keywords:
+            self.settings(node, self.mapped(key.value) if key.arg == "env" else [])
         line = self.text(node.args[0])
         if line is None and isinstance(node.args[0], ast.List | ast.Tuple):
-            words = [self.text(word) or self.dotted(word) or UNKNOWN for word in node.args[0].elts]
-            words = ["python3" if word == "sys.executable" else word for word in words]
-            line = " ".join(_quoted(word) for word in words)
-        if line:
+            self.words(node.args[0].elts)
+        elif line:
             step, line_of = self.session.step, self.session.line
             self.interpret(line, self.session)
             self.session.line = line_of
@@ -250,7 +305,9 @@ class _Body(ast.NodeVisitor):
                 )
             case ast.Attribute(value=value, attr=attr):
                 base = self.dotted(value)
-                return f"{base}.{attr}" if base else None
+                if attr == "__class__":
+                    return base
+                return self.names.get(f"{base}.{attr}", f"{base}.{attr}") if base else None
             case ast.Call(func=ast.Name(id="getattr"), args=[base, name, *_]):
                 owner = self.dotted(base)
                 return f"{owner}.{self.text(name) or UNKNOWN}" if owner else None
@@ -282,6 +339,12 @@ class _Body(ast.NodeVisitor):
             case ast.Call(func=func, args=args) if args and self.dotted(func) in ("os.path.join", "posixpath.join"):
                 words = [self.text(arg) for arg in args]
                 return None if any(word is None for word in words) else "/".join(word or "" for word in words)
+            case ast.Call(func=ast.Attribute(value=value, attr="joinpath" | "glob" | "rglob"), args=[arg, *_]) if (
+                self.text(value) is not None
+            ):
+                return f"{self.text(value)}/{self.text(arg) or UNKNOWN}"
+            case ast.Call(func=func, args=[arg, *_]) if self.dotted(func) in ("glob.glob", "glob.iglob", "sorted", "list"):
+                return self.text(arg)
             case ast.Call(func=ast.Attribute(value=value, attr="resolve" | "absolute" | "expanduser"), args=[]):
                 return self.text(value)
         return None

@@ -1,16 +1,18 @@
 """Finds the program behind a command and follows what it runs in turn: `sudo`, `bash -c`, scripts, `find -exec`, `xargs`."""
 
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 
+from offswitch.measure.shell.call import Call, Interpret
 from offswitch.measure.shell.effect import MAX_DEPTH, UNKNOWN, Kind, words_of
-from offswitch.measure.shell.programs import PROGRAMS, Call
+from offswitch.measure.shell.foreign import LANGUAGES, foreign
+from offswitch.measure.shell.later import LATER
+from offswitch.measure.shell.programs import PROGRAMS
 from offswitch.measure.shell.python import python_effects
+from offswitch.measure.shell.services import init_script
 from offswitch.measure.shell.session import Session
-
-Interpret = Callable[[str, Session], str | None]
-
 
 _WRAPPERS = {
     "sudo": "ugpCDhrt", "doas": "uC", "env": "uC", "nohup": "", "time": "fo", "exec": "a", "command": "", "builtin": "",
@@ -18,7 +20,7 @@ _WRAPPERS = {
 }  # fmt: skip
 """Programs that run another one, with their one-letter options that take a word."""
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "ksh", "ash"})
-_PYTHON = re.compile(r"^(python|pypy)[\d.]*$")
+_PYTHON = re.compile(r"^(?:i?python|pypy)[\d.]*$")
 
 
 def run(call: Call, session: Session, interpret: Interpret) -> str | None:
@@ -40,6 +42,14 @@ def run(call: Call, session: Session, interpret: Interpret) -> str | None:
         return _script(path, session, interpret)
     if call.name in ("eval", "source", ".", "xargs", "find"):
         return _RUNNERS[call.name](call, session, interpret)
+    if call.name in LATER and session.depth < MAX_DEPTH:
+        return LATER[call.name](call, session, interpret)
+    if call.argv[0] in session.aliases and session.depth < MAX_DEPTH:
+        return interpret(" ".join((session.aliases.pop(call.argv[0]), shlex.join(call.rest))), session)
+    if call.name in LANGUAGES:
+        foreign(call, session, interpret)
+    if (stopped := init_script(call, session)) is not None:
+        return stopped
     does = PROGRAMS.get(call.name)
     return does(call, session) if does is not None else None
 
@@ -69,6 +79,7 @@ def _unwrapped(call: Call, session: Session) -> tuple[Call | None, str]:
 def _shell(call: Call, session: Session, interpret: Interpret) -> str | None:
     for i, word in enumerate(call.rest):
         if re.match(r"^-[a-z]*c$", word) and i + 1 < len(call.rest):
+            session.variables.update((str(n), word) for n, word in enumerate(call.rest[i + 2 :]))
             return interpret(call.rest[i + 1], session)
     files = words_of(call.rest, "o")
     if not files or files[0] == "-":

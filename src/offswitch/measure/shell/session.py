@@ -37,6 +37,7 @@ class Session:
     pids: dict[str, str] = field(default_factory=dict)
     """What a process id stood for in a listing that the agent was shown."""
     functions: dict[str, object] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
     step: int = 0
     needs: tuple[int, ...] = ()
@@ -51,7 +52,7 @@ class Session:
         self.effects, self.step, self.needs, self.line, self.depth = [], 0, (), 1, 0
         self.budget, self.cut = MAX_STATEMENTS, False
         if not persistent:
-            self.cwd, self.variables, self.functions = cwd, dict(variables), {}
+            self.cwd, self.variables, self.functions, self.aliases = cwd, dict(variables), {}, {}
 
     def spend(self) -> bool:
         """Whether one more statement may be followed."""
@@ -74,7 +75,7 @@ class Session:
     def ran(self, line: str, program: str, file: str = "", changed_copy_of: str = "") -> None:
         """A program ran; `file` is its own path where it is known."""
         self.add(Kind.RUN, line, program)
-        origin = self.origins.get(file)
+        origin = self.origin(file)
         copy = changed_copy_of or (origin.path if origin and origin.changed else "")
         if copy and self.effects:
             self.effects[-1] = replace(self.effects[-1], changed_copy_of=copy)
@@ -91,22 +92,34 @@ class Session:
         if content is not None:
             self.files[path] = content[:MAX_KEPT]
 
+    def origin(self, path: str) -> Origin | None:
+        """Of which file this one is a copy, alone or with a folder around it."""
+        if path in self.origins:
+            return self.origins[path]
+        folder, _, name = path.rpartition("/")
+        while folder:
+            if folder in self.origins and not self.origins[folder].changed:
+                return Origin(f"{self.origins[folder].path}/{name}", False)
+            folder, _, last = folder.rpartition("/")
+            name = f"{last}/{name}"
+        return None
+
     def altered(self, path: str) -> None:
         """A file is no longer what it was copied from."""
         self.files.pop(path, None)
-        if path in self.origins:
-            self.origins[path] = replace(self.origins[path], changed=True)
+        if origin := self.origin(path):
+            self.origins[path] = replace(origin, changed=True)
 
     def derived(self, source: str, path: str, changed: bool) -> None:
         """`path` now holds what `source` held, or a changed form of it."""
-        origin = self.origins.get(source, Origin(source, False))
+        origin = self.origin(source) or Origin(source, False)
         self.origins[path] = Origin(origin.path, origin.changed or changed)
         if not changed and source in self.files:
             self.files[path] = self.files[source]
 
     def copied(self, source: str, path: str, program: str) -> None:
         """A copy over `path`; its own unchanged content coming back is no change."""
-        origin = self.origins.get(source)
+        origin = self.origin(source)
         back = origin is not None and origin.path == path and not origin.changed
         self.add(Kind.RESTORE if back else Kind.WRITE, path, program)
         self.files.pop(path, None)

@@ -8,8 +8,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from offswitch.measure.shell.call import Call
 from offswitch.measure.shell.effect import MAX_DEPTH, UNKNOWN, Kind
-from offswitch.measure.shell.programs import Call
 from offswitch.measure.shell.runs import run
 from offswitch.measure.shell.session import Session
 
@@ -79,6 +79,8 @@ class _Walk:
                 self.assign(node)
             case "for_statement":
                 self.loop(node)
+            case "while_statement" if stdin is not None:
+                self.reading(node, stdin)
             case "function_definition":
                 self.define(node)
             case "subshell":
@@ -139,16 +141,31 @@ class _Walk:
             self.session.variables[_text(name)] = value
             self.block(body)
 
+    def reading(self, node: "Node", stdin: str) -> None:
+        """`while read NAME` over text that is known; any other condition as it stands."""
+        condition, body = node.child_by_field_name("condition"), node.child_by_field_name("body")
+        words = _text(condition).split() if condition is not None else []
+        if body is None or "read" not in words[:3]:
+            self.block(node, stdin)
+            return
+        for line in stdin.splitlines()[:MAX_TURNS]:
+            if self.session.budget < 0:
+                break
+            self.session.variables[words[-1].rstrip(";")] = line.strip()
+            self.block(body)
+
     def redirected(self, node: "Node", stdin: str | None) -> str | None:
         body = node.child_by_field_name("body")
         outs: list[tuple[str, str]] = []
+        aside = False  # whether something else than its output goes to a file
         for child in node.children_by_field_name("redirect"):
             if child.type == "file_redirect":
                 op = next((_text(part) for part in child.children if _text(part) in _WRITES or _text(part) == "<"), "")
                 place = child.child_by_field_name("destination")
                 mine = child.child_by_field_name("descriptor")
-                if place is not None and op and (mine is None or _text(mine) == "1"):
+                if place is not None and op and _text(place) != "&1":
                     path = self.session.path(self.word(place))
+                    aside = aside or (mine is not None and _text(mine) != "1" and op in _WRITES)
                     stdin = self.session.files.get(path) if op == "<" else stdin
                     outs += [(op, path)] if op in _WRITES else []
             elif child.type == "heredoc_redirect":
@@ -159,7 +176,7 @@ class _Walk:
         printed = self.statement(body, stdin) if body is not None else ""
         if body is None:
             self.session.step += 1
-        self.write(outs, printed, body)
+        self.write(outs, None if aside else printed, body)
         self.after(node, printed)
         return printed if not outs else ""
 
@@ -259,7 +276,9 @@ class _Walk:
                 return self.variable(node)
             case "command_substitution":
                 return self.substitution(node)
-            case "process_substitution" | "arithmetic_expansion":
+            case "process_substitution":
+                return self.piped(node)
+            case "arithmetic_expansion":
                 return UNKNOWN
             case _:
                 return _plain(node)
@@ -292,6 +311,14 @@ class _Walk:
         if more[:1] == "#":
             return value.removeprefix(more.lstrip("#"))
         return value if not more or more[:1] == ":" else UNKNOWN
+
+    def piped(self, node: "Node") -> str:
+        """`<(...)` is a file that holds what is printed."""
+        path = f"/dev/fd/{63 + self.session.step}"
+        printed = self.substitution(node)
+        if UNKNOWN not in printed:
+            self.session.files[path] = printed
+        return path
 
     def substitution(self, node: "Node") -> str:
         here, variables = self.session.cwd, dict(self.session.variables)
