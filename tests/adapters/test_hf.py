@@ -263,3 +263,18 @@ def test_a_template_that_refuses_one_conversation_breaks_that_one() -> None:
 def test_replies_are_read_and_nothing_is_repaired(said: str, calls: tuple[Call, ...]) -> None:
     assert read_reply(said).calls == calls
     assert json.dumps([call.arguments for call in calls])
+
+
+def test_a_future_goes_on_from_the_very_tokens_of_its_past() -> None:
+    """At temperature 0 a fork of a cut episode ends as the whole one, in the tokens too; other draws throw other dice."""
+    policy = made(ends=3.0)
+    whole = played(policy, limit=3)
+    cut = played(policy, limit=1)
+    onward = policy.rows([row.episode.onward(3) for row in cut])
+    assert [row.ids for row in onward] == [row.ids for row in whole]
+    assert [row.sampled for row in onward] == [row.sampled for row in whole]
+    hot = made(ends=1.0, temperature=1.0)
+    past = played(hot, limit=1)[:1]
+    draws = [hot.rows([past[0].episode.onward(2, draw=draw)])[0].ids for draw in (1, 1, 2)]
+    assert draws[0] == draws[1] != draws[2]
+    assert draws[0][: len(past[0].ids)] == past[0].ids

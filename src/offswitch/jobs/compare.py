@@ -20,7 +20,7 @@ def compare_runs(first: str, second: str, anyway: bool = False) -> Comparison:
 
     Raises `OffswitchError` for what is no finished run, and `SplitError` where the two may not be compared.
     """
-    return compare(_run(first), _run(second), anyway)
+    return compare(read_run(first), read_run(second), anyway)
 
 
 def write_figure(comparison: Comparison, path: Path) -> None:
@@ -34,7 +34,8 @@ def write_figure(comparison: Comparison, path: Path) -> None:
         write_whole(path, makers[path.suffix](comparison))
 
 
-def _run(told: str) -> tuple[Setting, list[Episode]]:
+def read_run(told: str) -> tuple[Setting, list[Episode]]:
+    """What a run was a run of, and its verdicts. Raises `OffswitchError` for what is no finished run."""
     folder, arm = _named(told)
     if not (folder / "card.json").is_file():
         raise OffswitchError(f"{folder} holds no finished run (no card.json); run the same measure or harden command again")
@@ -55,6 +56,11 @@ def _run(told: str) -> tuple[Setting, list[Episode]]:
 def _named(told: str) -> tuple[Path, str | None]:
     folder, _, arm = told.rpartition(":")
     return (Path(folder), arm) if folder and arm in ARMS else (Path(told), None)
+
+
+def told_settings(told: str) -> dict[str, Any]:
+    """What the command of a run was given."""
+    return _settings(_named(told)[0] / "run.json")
 
 
 def _settings(path: Path) -> dict[str, Any]:

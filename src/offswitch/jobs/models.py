@@ -30,13 +30,17 @@ def scripted() -> dict[str, AnyPolicy]:
     return {policy.name: policy for policy in (corrigible(), resister(), *shallow())}
 
 
-def policy_for(choice: ModelChoice) -> AnyPolicy:
-    """The policy. Raises `ModelError` that says what to do."""
+def policy_for(choice: ModelChoice, repeats: bool = False) -> AnyPolicy:
+    """The policy. Raises `ModelError` that says what to do.
+
+    `repeats`: equal requests will be made and must be answered anew; a server that is given a seed would answer them equally.
+    """
     if choice.endpoint is not None:
         from offswitch.adapters.endpoint import EndpointPolicy
 
+        seed = None if repeats else choice.seed
         return EndpointPolicy(
-            choice.endpoint, choice.model, temperature=choice.temperature, concurrency=choice.concurrency, seed=choice.seed
+            choice.endpoint, choice.model, temperature=choice.temperature, concurrency=choice.concurrency, seed=seed
         )
     if choice.model.startswith("scripted/"):
         name = choice.model.removeprefix("scripted/")

@@ -4,6 +4,7 @@ Every driver (scripted, batched, asynchronous, Inspect) steps this same object, 
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -59,6 +60,10 @@ class Episode:
     error: str = field(init=False, default="")
     rewrites: int = field(init=False, default=0)
     """How often `messages` were rewritten (a long day compacts them); who keeps what it was shown begins anew then."""
+    draw: int = field(init=False, default=0)
+    """Which repetition it is: a policy that throws dice throws others for another one."""
+    memo: object = field(init=False, default=None, repr=False, compare=False)
+    """What a policy keeps of it for itself, such as its tokens; forks take it along."""
 
     def __post_init__(self) -> None:
         opening = self.scenario.open()
@@ -89,6 +94,28 @@ class Episode:
     def fail(self, error: PolicyFailure) -> None:
         """The model gave no reply; the episode is data all the same."""
         self.ending, self.error = Ending.BROKEN, str(error)
+
+    def fork(self, draw: int = 0) -> "Episode":
+        """An independent copy at this moment: neither side sees the other's later decisions."""
+        twin = copy(self)
+        twin.world, twin.messages, twin.draw = self.world.fork(), list(self.messages), draw
+        return twin
+
+    def onward(self, limit: int, scenario: Scenario | None = None, draw: int = 0) -> "Episode":
+        """A fork that goes on where the step limit cut this episode short; one that ended otherwise stays ended.
+
+        `scenario` may be the threat twin: the same past, and from here on the other message. What was due at the cut arrives
+        now, so that the fork equals an episode that was never cut.
+        """
+        twin = self.fork(draw)
+        twin.limit = limit
+        if scenario is not None:
+            twin.scenario, twin._arrivals = scenario, scenario.open().arrivals
+        if self.ending is Ending.OUT_OF_STEPS and self.decisions < limit:
+            twin.ending = None
+            told = twin.messages[-1]
+            twin.messages[-1] = {**told, "content": "\n".join([told["content"], *twin._arrive()])}
+        return twin
 
     def _call(self, call: Call, i: int) -> dict[str, Any]:
         event = self.world.act(self.agent, call.name, call.arguments)

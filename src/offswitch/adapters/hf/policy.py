@@ -16,8 +16,10 @@ from transformers.cache_utils import Cache, DynamicLayer
 from transformers.utils import logging as transformers_logging
 
 from offswitch.adapters.hf.chat import Chat
+from offswitch.adapters.hf.tree import turn
 from offswitch.errors import ModelError
-from offswitch.rollout.episode import Episode, tool_schemas
+from offswitch.measure.turn import Turn
+from offswitch.rollout.episode import Ending, Episode, tool_schemas
 from offswitch.rollout.policy import PolicyFailure
 
 _THIN = 0.9  # rows are dropped from the batch when a tenth of them is over: dropping copies all keys and values
@@ -77,6 +79,17 @@ class Row:
         return self.episode.ending is not None or self.stale
 
 
+@dataclass(frozen=True)
+class Said:
+    """An episode in tokens as far as it came, for those that go on from there; kept in `Episode.memo`."""
+
+    ids: tuple[int, ...]
+    sampled: tuple[bool, ...]
+    logprobs: tuple[float, ...]
+    prompt: int
+    chat: Chat
+
+
 @dataclass
 class HFPolicy:
     """A `BatchPolicy` around a model and tokenizer that are loaded already; `load` makes one from a name.
@@ -95,6 +108,7 @@ class HFPolicy:
     """Longest turn, a longer one breaks the episode; 0 takes the model's own setting, or 512."""
 
     def __post_init__(self) -> None:
+        self.fed = 0
         self._chats: dict[int, tuple[object, Chat]] = {}
         self.chat(tool_schemas())
         config = self.model.config.get_text_config()
@@ -131,18 +145,33 @@ class HFPolicy:
         waiting = list(range(len(episodes)))
         while waiting:
             now, waiting = waiting[: self.batch], waiting[self.batch :]
-            rows = [self._row(episodes[i]) for i in now]
+            rows = [self.row(episodes[i]) for i in now]
             self._lockstep([row for row in rows if not row.over])
             done.update(zip(now, rows, strict=True))
             waiting = [i for i, row in zip(now, rows, strict=True) if row.stale] + waiting
             tick(sum(not row.stale for row in rows))
         return [done[i] for i in range(len(episodes))]
 
-    def _row(self, episode: Episode) -> Row:
-        ids = self.chat(episode.tools).start(episode.messages)
-        row = Row(episode, ids, [False] * len(ids), len(ids), len(ids), [0.0] * len(ids), episode.rewrites)
+    def row(self, episode: Episode) -> Row:
+        """An episode in tokens, ready for the model's turn. What the model said in it before stays as it was sampled."""
+        row = self._kept(episode)
+        if row is None:
+            ids = self.chat(episode.tools).start(episode.messages)
+            row = Row(episode, ids, [False] * len(ids), len(ids), len(ids), [0.0] * len(ids), episode.rewrites)
         self._refuse_too_long(row)
         return row
+
+    def _kept(self, episode: Episode) -> Row | None:
+        said, chat = getattr(episode, "memo", None), self.chat(episode.tools)
+        if not isinstance(said, Said) or said.chat is not chat or episode.ending is not None:
+            return None
+        added = chat.suffix(episode.messages)
+        if added is None:
+            return None
+        ids = [*said.ids, *added]
+        new = [False] * len(added)
+        logprobs = [*said.logprobs, *[0.0] * len(added)]
+        return Row(episode, ids, [*said.sampled, *new], said.prompt, len(ids), logprobs, episode.rewrites)
 
     def _refuse_too_long(self, row: Row) -> None:
         most = getattr(self.model.config, "max_position_embeddings", None) or 10**9
@@ -152,16 +181,15 @@ class HFPolicy:
     def _lockstep(self, rows: list[Row]) -> None:
         if not rows:
             return
-        layers = self.model.config.get_text_config().num_hidden_layers
-        cache = Cache(layers=[_Roomy() for _ in range(layers)])
+        cache = self.new_cache()
         shared = _shared_prefix(rows) if len(rows) > 1 else 0
         if shared:
-            self._forward([rows[0].ids[:shared]], cache)
+            self.forward([rows[0].ids[:shared]], cache)
             cache.batch_repeat_interleave(len(rows))
         at = shared
         while rows:
             step = 1 if any(len(row.ids) == at + 1 for row in rows if not row.over) else _known(rows) - at
-            logits = self._forward([_next(row.ids, at, step) for row in rows], cache)
+            logits = self.forward([_next(row.ids, at, step) for row in rows], cache)
             at += step
             self._choose(logits, rows, at)
             kept = [i for i, row in enumerate(rows) if not row.over]
@@ -170,7 +198,17 @@ class HFPolicy:
                     cache.batch_select_indices(torch.tensor(kept, device=self.model.device))
                 rows = [rows[i] for i in kept]
 
-    def _forward(self, ids: list[list[int]], cache: Cache) -> torch.Tensor:
+    def turn(self, episode: Episode, least: float, seed: int) -> Turn:
+        """All that it might say next, with probabilities; see `tree.turn`."""
+        return turn(self, episode, least, seed)
+
+    def new_cache(self) -> Cache:
+        """For rows that stand at the same position."""
+        return Cache(layers=[_Roomy() for _ in range(self.model.config.get_text_config().num_hidden_layers)])
+
+    def forward(self, ids: list[list[int]], cache: Cache) -> torch.Tensor:
+        """Scores of the next token, shape (rows, vocabulary); `fed` counts what was given."""
+        self.fed += sum(map(len, ids))
         tokens = torch.tensor(ids, device=self.model.device)
         output = self.model(input_ids=tokens, past_key_values=cache, use_cache=True, logits_to_keep=1)
         return output.logits[:, -1].float()
@@ -207,6 +245,8 @@ class HFPolicy:
         chat = self.chat(row.episode.tools)
         row.episode.take(chat.reply(row.ids[row.turn : -1]))
         if row.episode.ending is not None:
+            if row.episode.ending is Ending.OUT_OF_STEPS:
+                row.episode.memo = Said(tuple(row.ids), tuple(row.sampled), tuple(row.logprobs), row.prompt, chat)
             return
         if row.episode.rewrites != row.rewrites or self.chat(row.episode.tools) is not chat:
             row.stale = True
@@ -239,6 +279,8 @@ def _next(ids: list[int], at: int, step: int) -> list[int]:
 def _seed(seed: int, episodes: Sequence[Episode]) -> int:
     """The same episodes in the same order draw the same dice, whatever ran before."""
     told = f"{seed}/" + "/".join(episode.scenario.key for episode in episodes)
+    if draws := [draw for episode in episodes if (draw := getattr(episode, "draw", 0))]:  # a day has none
+        told += f"/{draws}"
     return int(hashlib.sha256(told.encode()).hexdigest()[:15], 16)
 
 

@@ -1,0 +1,62 @@
+"""The command `rare`: rates too small to count."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from offswitch.cli.options import AT_LEAST_ONE, Out, chosen_suite, found_families, reporter, suite_options, world_options
+
+
+@click.command()
+@click.option("--model", required=True, help="Model folder, scripted/NAME, or an Inspect model name (provider/model).")
+@click.option("--method", type=click.Choice(["tree", "splitting"]), default="tree", show_default=True, help="See above.")
+@click.option("--repeats", type=AT_LEAST_ONE, default=2, show_default=True, help="Trees or replicates for each scenario.")
+@click.option("--least", type=click.FloatRange(1e-6, 0.5), default=0.001, show_default=True, help="Tree: roulette below it.")
+@click.option("--effort", type=AT_LEAST_ONE, default=64, show_default=True, help="Splitting: episodes for each rung.")
+@click.option("--endpoint", help="Base URL of an OpenAI-compatible server that serves MODEL.")
+@click.option("--local", is_flag=True, help="MODEL is a Hugging Face id to run in this process.")
+@click.option("--split", type=click.Choice(["heldout", "far", "train", "all"]), default="all", show_default=True)
+@suite_options
+@world_options
+@click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True)
+@click.option("--concurrency", type=AT_LEAST_ONE, default=64, show_default=True, help="Requests at a time.")
+@click.option("--seed", default=0, show_default=True, help="Seed of sampling.")
+@click.option("--out", type=Out, help="Run folder; a re-run goes on in it. Default: runs/rare-MODEL.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines.")
+def rare(model: str, out: Path | None, split: str, as_json: bool, **rest: Any) -> None:
+    """Estimate a rate that is too small to count, under pressure, for these very scenarios.
+
+    \b
+    tree        all that MODEL might say in the turn after the message, with its probability: how likely is a harmful act
+                there? Unbiased; what is less likely than --least is kept by lot. Needs token probabilities: local models.
+    splitting   a violation anywhere in the episode, for harm in several steps: episodes that come closer go on in more
+                copies. Unbiased for any model that can be asked again, also behind an API.
+    """
+    import json
+    from dataclasses import asdict
+
+    from offswitch.jobs.models import ModelChoice
+    from offswitch.jobs.rare import Rare
+    from offswitch.jobs.rare import rare as run
+    from offswitch.measure.rare import FEW
+
+    named = {name: rest[name] for name in ("endpoint", "local", "temperature", "concurrency", "seed")}
+    asked = Rare(chosen_suite(rest, split), rest["method"], rest["repeats"], rest["least"], rest["effort"])
+    folder = out or Path("runs") / ("rare-" + Path(model).name)
+    found = run(ModelChoice(model, **named), asked, found_families(rest), folder, reporter())
+    if as_json:
+        click.echo(json.dumps(asdict(found), allow_nan=False))
+        return
+    for name, one in {"all": found.rate, **found.families}.items():
+        click.echo(f"{name:<24}{100 * one.point:>10.4f} %  [{100 * one.low:.4f}, {100 * one.high:.4f}]")
+    unit = "tokens" if found.method == "tree" else "decisions"
+    worth = "no noise was seen" if found.worth is None else f"worth about {found.worth:,} plain episodes"
+    click.echo(f"{found.rate.level:.0%}, {found.rate.n} {found.method} estimates, {found.spent:,} {unit}; {worth}")
+    if found.events is not None and found.events < FEW:
+        click.echo(
+            f"worth only {found.events:.1f} events: the upper end may be too low; take more scenarios or a smaller --least"
+        )
+    if found.unscored:
+        click.echo(f"not judged: {found.unscored:.3%}")
+    click.echo(f"result: {folder / 'rare.json'}")

@@ -1,0 +1,181 @@
+"""Rates near zero: trees of the decision turn, or splitting over whole episodes, in units that survive a kill."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from offswitch.errors import ModelError, OffswitchError, OutputError
+from offswitch.jobs.folder import run_folder, write_whole
+from offswitch.jobs.measure import Suite
+from offswitch.jobs.models import ModelChoice, policy_for, reach
+from offswitch.jobs.report import Report
+from offswitch.measure.estimate import Estimate
+from offswitch.measure.progress import settled
+from offswitch.measure.rare import events, variance_of, weighted_rate
+from offswitch.measure.splitting import split
+from offswitch.measure.turn import Teller, Told, told
+from offswitch.rollout.live import AnyPolicy, live
+from offswitch.rollout.twins import past
+from offswitch.scenarios.family import Family
+from offswitch.scenarios.scenario import Scenario
+
+METHODS = ("tree", "splitting")
+_CHUNK = 8  # scenarios that are written together
+
+
+@dataclass(frozen=True)
+class Rare:
+    """What is asked."""
+
+    suite: Suite
+    """Its pressured scenarios."""
+    method: str = "tree"
+    """tree: a harmful act in the turn after the message, over token probabilities. splitting: a violation in the episode."""
+    repeats: int = 2
+    """Trees (each after a past of its own) or replicates for each scenario; two or more tell noise from scenarios."""
+    least: float = 0.001
+    """Tree: branches below this probability meet roulette."""
+    effort: int = 64
+    """Splitting: episodes a rung."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One scenario."""
+
+    key: str
+    family: str
+    values: tuple[float, ...]
+    """An unbiased estimate of its rate for each repeat."""
+    unscored: float
+    """Mean share that could not be judged."""
+    spent: int
+    """Tokens that the model was given (tree, the past not counted), or decisions that it took (splitting)."""
+    next_event: float
+    """What one unseen event would have added to a value."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of it."""
+
+    method: str
+    rate: Estimate
+    """For these very scenarios."""
+    families: Mapping[str, Estimate]
+    unscored: float
+    spent: int
+    events: float | None
+    """Independent events that the estimate is worth; below `measure.rare.FEW` its upper end may be too low. None where the
+    values do not differ."""
+    worth: int | None
+    """Plain episodes that would give the same variance; None where the values do not differ."""
+
+
+def rare(choice: ModelChoice, asked: Rare, families: Mapping[str, Family], out: Path, report: Report) -> Result:
+    """Play, keep a row for each scenario in `out`, write rare.json. Resumes after a kill.
+
+    Raises `ModelError` for a tree of a model that does not tell its probabilities.
+    """
+    if asked.method not in METHODS:
+        raise OffswitchError(f"there is no method {asked.method!r}; there are: {', '.join(METHODS)}")
+    policy = policy_for(choice, repeats=True)
+    one = _one(policy, asked, choice)
+    scenarios = [scenario for scenario in asked.suite.scenarios(families) if scenario.pressured]
+    if not scenarios:
+        raise OffswitchError("no family of this suite puts any pressure on")
+    digests = {id: family.digest for id, family in families.items()}
+    settings = {**asdict(choice), **asdict(asked), "families": digests}
+    del settings["concurrency"]
+    reach(policy)
+    with run_folder(out, settings):
+        rows = _rows(one, scenarios, out / "rows", report)
+        result = summed(rows, asked)
+        write_whole(out / "rare.json", json.dumps(asdict(result), indent=1, allow_nan=False) + "\n")
+    return result
+
+
+def summed(rows: Sequence[Row], asked: Rare) -> Result:
+    """The result of all rows."""
+    values, method = [row.values for row in rows], f"{asked.method}, for these very scenarios"
+    least = sum(row.next_event for row in rows) / len(rows)
+    found = weighted_rate(values, least, method)
+    assert found is not None  # there are scenarios
+    parts: dict[str, list[Row]] = {}
+    for row in rows:
+        parts.setdefault(row.family, []).append(row)
+    by = {
+        name: weighted_rate([row.values for row in part], sum(row.next_event for row in part) / len(part), method)
+        for name, part in parts.items()
+    }
+    variance = variance_of(values)
+    worth = round(found.point * (1 - found.point) / variance) if variance > 0 else None
+    unscored = sum(row.unscored for row in rows) / len(rows)
+    kept = {name: rate for name, rate in by.items() if rate is not None}
+    return Result(asked.method, found, kept, unscored, sum(row.spent for row in rows), events(values), worth)
+
+
+def _one(policy: AnyPolicy, asked: Rare, choice: ModelChoice) -> Callable[[Scenario], Row]:
+    if asked.method == "splitting":
+        return lambda scenario: _split(policy, scenario, asked)
+    if not isinstance(policy, Teller):
+        raise ModelError(
+            f"a tree needs the probability of every token, which {choice.model} does not tell; possible for it are"
+            " --method splitting, and offswitch measure --until. Local models (a folder, or --local) tell them"
+        )
+    return lambda scenario: _tree(policy, policy, scenario, asked)
+
+
+def _tree(policy: AnyPolicy, teller: Teller, scenario: Scenario, asked: Rare) -> Row:
+    pasts = [past(scenario, asked.suite.limit, draw=1 + i) for i in range(asked.repeats)]
+    live(policy, pasts)
+    found = []
+    for lived in pasts:
+        episode = lived.onward(asked.suite.limit, draw=lived.draw)
+        if episode.ending is not None:  # it ended before the message came
+            verdict = settled(episode)
+            found.append(Told(float(bool(verdict.value)), float(verdict.value is None), 1, 0))
+        else:
+            seed = int(hashlib.sha256(f"{scenario.key}/{lived.draw}".encode()).hexdigest()[:12], 16)
+            found.append(told(teller.turn(episode, asked.least, seed)))
+    n = len(found)
+    values, spent = tuple(one.value for one in found), sum(one.fed for one in found)
+    return Row(scenario.key, scenario.family.id, values, sum(one.unscored for one in found) / n, spent, asked.least)
+
+
+def _split(policy: AnyPolicy, scenario: Scenario, asked: Rare) -> Row:
+    found = [split(policy, scenario, asked.effort, i, asked.suite.limit) for i in range(asked.repeats)]
+    n, played = len(found), sum(asked.effort * len(one.shares) for one in found)
+    values, spent = tuple(one.value for one in found), sum(one.decisions for one in found)
+    event = sum(one.next_event for one in found) / n
+    return Row(scenario.key, scenario.family.id, values, sum(one.broken for one in found) / played, spent, event)
+
+
+def _rows(one: Callable[[Scenario], Row], scenarios: Sequence[Scenario], folder: Path, report: Report) -> list[Row]:
+    rows: list[Row] = []
+    with report.work("rare events") as bar:
+        for path, chunk in _chunks(scenarios, folder):
+            if not path.exists():
+                write_whole(path, "".join(json.dumps(asdict(one(scenario))) + "\n" for scenario in chunk))
+            rows += _read(path, chunk)
+            bar.at(len(rows), len(scenarios))
+    return rows
+
+
+def _chunks(scenarios: Sequence[Scenario], folder: Path) -> Iterator[tuple[Path, Sequence[Scenario]]]:
+    for start in range(0, len(scenarios), _CHUNK):
+        yield folder / f"{start // _CHUNK:05d}.jsonl", scenarios[start : start + _CHUNK]
+
+
+def _read(path: Path, chunk: Sequence[Scenario]) -> list[Row]:
+    try:
+        told: list[dict[str, Any]] = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = [Row(**{**row, "values": tuple(row["values"])}) for row in told]
+    except (ValueError, TypeError, KeyError) as error:
+        raise OutputError(f"{path} is damaged ({error}); delete it and run the same command again") from error
+    if [row.key for row in rows] != [scenario.key for scenario in chunk]:
+        raise OutputError(f"{path} holds other scenarios than this run; choose another --out or delete it")
+    return rows
