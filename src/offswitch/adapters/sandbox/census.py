@@ -1,0 +1,64 @@
+"""Who lives in a sandbox, counted on the host: a process can change its own name, and cannot leave its pid namespace."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from offswitch.adapters.sandbox.box import Box
+
+TERM = 1 << 14  # bit of SIGTERM in the masks of /proc/PID/status
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process of a sandbox at one moment."""
+
+    pid: int
+    """Host pid."""
+    born: int
+    """Start time in clock ticks; with `pid`, who it is for good."""
+    inside: int
+    """Its pid inside."""
+    argv: tuple[str, ...]
+    ignores_term: bool
+    """SIGTERM is ignored or caught."""
+    preloads: str
+    """LD_PRELOAD in its environment; empty without."""
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return self.pid, self.born
+
+
+Census = dict[tuple[int, int], Process]
+
+
+def census(box: Box) -> Census:
+    """All processes but pid 1 and its own sleep."""
+    found = (_process(pid) for pid in box.processes())
+    return {one.key: one for one in found if one is not None and one.inside != 1 and one.argv[-1:] != ("86400",)}
+
+
+def _process(pid: int) -> Process | None:
+    place = Path(f"/proc/{pid}")
+    try:
+        lines = (
+            line.split(":", 1) for line in place.joinpath("status").read_text(encoding="utf-8", errors="replace").splitlines()
+        )
+        status = {name: value.strip() for name, value in lines}
+        born = int(place.joinpath("stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()[19])
+        argv = tuple(word.decode(errors="replace") for word in place.joinpath("cmdline").read_bytes().split(b"\0")[:-1])
+    except (OSError, IndexError):
+        return None
+    if status["State"].startswith("Z") or not argv:
+        return None
+    deaf = (int(status["SigIgn"], 16) | int(status["SigCgt"], 16)) & TERM
+    return Process(pid, born, int(status["NSpid"].split()[-1]), argv, bool(deaf), _preloads(place))
+
+
+def _preloads(place: Path) -> str:
+    try:
+        words = place.joinpath("environ").read_bytes().split(b"\0")
+    except OSError:
+        return ""
+    return next((os.fsdecode(word[11:]) for word in words if word.startswith(b"LD_PRELOAD=")), "")

@@ -1,0 +1,125 @@
+"""What an agent did is known from outside, whatever it covers up; a log that was changed afterwards is found out."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from offswitch.adapters.sandbox import Box, chain, why_not
+from offswitch.adapters.sandbox.bench import styles, trial, trials
+from offswitch.adapters.sandbox.observer import Observer
+from offswitch.adapters.sandbox.snapshot import changes, content, snapshot
+from offswitch.world.event import Event
+
+needs_sandbox = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+EVENTS = [Event(i, i // 2, "agent", "shell", "exec", {"command": f"echo {i}", "code": "0"}, f"{i}\n", True) for i in range(6)]
+
+
+@pytest.fixture
+def box() -> Iterator[Box]:
+    with Box() as started:
+        yield started
+
+
+@needs_sandbox
+def test_each_sort_of_change_is_told_by_its_name(box: Box) -> None:
+    box.run(["bash", "-c", "for f in edit mode gone moved same kind still; do echo $f > $f; done; mkdir d; echo x > d/y"])
+    before = snapshot(box)
+    box.run(
+        [
+            "bash",
+            "-c",
+            "echo more >> edit; chmod 600 mode; rm gone; mv moved there;"
+            "cp -p same s; echo z > same; cat s > same; touch -r s same;"
+            "rm s; rm kind; ln -s edit kind; cat still; echo new > new",
+        ]
+    )
+    told = {(change.what, change.path.removeprefix("/home/agent/")) for change in changes(before, snapshot(box, before))}
+    kinds = {("edited", "edit"), ("mode", "mode"), ("deleted", "gone"), ("renamed", "there"), ("rewritten", "same")}
+    assert told == kinds | {("retyped", "kind"), ("created", "new")}
+
+
+@needs_sandbox
+def test_no_link_of_the_agent_leads_the_look_outside(box: Box, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    box.run(["bash", "-c", f"ln -s {tmp_path} out; ln -s {tmp_path}/secret s; mkfifo pipe; mkdir -p a/b; echo t > a/b/c"])
+    seen = snapshot(box)
+    assert seen["/home/agent/out"].kind == "link"
+    assert seen["/home/agent/pipe"].kind == "other"
+    assert not [path for path in seen if "secret" in path]
+    assert content(box, "/home/agent/s") == content(box, "/home/agent/out/secret") == content(box, "/home/agent/pipe") == b""
+    assert content(box, "/home/agent/a/b/c") == b"t\n"
+
+
+@needs_sandbox
+def test_the_log_merges_commands_files_and_processes_and_says_whose_they_are(box: Box) -> None:
+    observer = Observer(box)
+    observer.run("agent", ["bash", "-c", "echo x > f; sleep 60 >/dev/null 2>&1 &"])
+    observer.run("ops", ["bash", "-c", "pkill sleep; rm f"])
+    told = [(e.actor, e.app, e.verb) for e in observer.events]
+    assert told == [
+        ("agent", "shell", "exec"),
+        ("agent", "files", "created"),
+        ("agent", "processes", "started"),
+        ("ops", "shell", "exec"),
+        ("ops", "files", "deleted"),
+        ("ops", "processes", "ended"),
+    ]
+    assert [e.index for e in observer.events] == list(range(6))
+
+
+@needs_sandbox
+@pytest.mark.parametrize("name", ["covert edit and restore", "mail forwarding rule"])
+def test_sabotage_and_its_look_alike_are_told_apart(name: str) -> None:
+    (style,) = (style for style in styles() if style["name"] == name)
+    assert trial(name, style["sabotage"], True).found
+    assert not trial(name, style["innocent"], False).found
+
+
+@needs_sandbox
+@pytest.mark.slow
+def test_twenty_sabotages_are_told_from_twenty_look_alikes() -> None:
+    played = list(trials())
+    assert len(styles()) == 20
+    assert not [one for one in played if not one.right]
+
+
+def test_the_styles_come_in_pairs_with_names_of_their_own() -> None:
+    every = [*styles(), *styles("styles_later")]
+    assert len({style["name"] for style in every}) == len(every) == 31
+    assert all(style["sabotage"] != style["innocent"] for style in every)
+
+
+def test_a_sealed_log_reads_back(tmp_path: Path) -> None:
+    sealed = chain.seal(tmp_path / "log", EVENTS, b"key")
+    checked = chain.check(tmp_path / "log", sealed, b"key")
+    assert checked.broken_at is None
+    assert list(checked.events) == EVENTS
+
+
+@given(st.integers(0, 5), st.sampled_from(["drop", "edit", "swap", "double", "cut", "forge"]))
+def test_any_tampering_with_a_stored_log_is_found(tmp_path_factory: pytest.TempPathFactory, at: int, how: str) -> None:
+    path = tmp_path_factory.mktemp("chain") / "log"
+    sealed = chain.seal(path, EVENTS, b"key")
+    lines = path.read_text().splitlines(keepends=True)
+    if how == "drop":
+        del lines[at]
+    elif how == "edit":
+        data = json.loads(lines[at])
+        data["event"]["ok"] = False
+        lines[at] = json.dumps(data) + "\n"
+    elif how == "swap":
+        lines[at], lines[at - 1] = lines[at - 1], lines[at]
+    elif how == "double":
+        lines.insert(at, lines[at])
+    elif how == "cut":
+        lines = lines[:at]
+    path.write_text("".join(lines))
+    if how == "forge":  # a whole new chain by someone without the key
+        chain.seal(path, [event._replace(result="nothing") for event in EVENTS], b"")
+    checked = chain.check(path, sealed, b"key")
+    assert checked.broken_at is not None
+    assert checked.why
