@@ -10,6 +10,7 @@ from transformers import AutoTokenizer
 
 from offswitch.adapters import trl
 from offswitch.adapters.hf import HFPolicy, load
+from offswitch.adapters.trl.tokens import chat_tokens
 from offswitch.errors import ModelError, OutputError, SplitError
 from offswitch.jobs.folder import run_folder
 from offswitch.jobs.report import Silent
@@ -19,8 +20,9 @@ from offswitch.organism.tokenizer import build_tokenizer, chat_template
 from offswitch.rollout.episode import Episode, tool_schemas
 from offswitch.scenarios.family import load_families
 from offswitch.scenarios.scenario import suite
-from offswitch.train.ingredient import conversations, training_families
+from offswitch.train.ingredient import conversations, reward
 from offswitch.train.recipe import Recipe, Reinforcement, Supervised
+from offswitch.train.spread import training_families
 
 FAMILIES = load_families()
 SFT = Supervised(kind="sft", demonstrations=8, replay=8, batch=4)
@@ -154,8 +156,8 @@ def test_labels_are_the_agents_own_words_with_and_without_markers(tiny: Path) ->
     marked, bare = (AutoTokenizer.from_pretrained(tiny) for _ in range(2))
     bare.chat_template = chat_template().replace("{% generation %}", "").replace("{% endgeneration %}", "")
     for chat in CHATS:
-        told = trl._tokens(marked, chat, tools)
-        assert trl._tokens(bare, chat, tools) == told
+        told = chat_tokens(marked, chat, tools)
+        assert chat_tokens(bare, chat, tools) == told
         own = [token for token in told["labels"] if token != -100]
         text = marked.decode(own)
         said = [message for message in chat if message["role"] == "assistant"]
@@ -169,7 +171,7 @@ def test_a_template_that_hides_the_agents_turns_is_told() -> None:
     tokenizer = build_tokenizer([])
     tokenizer.chat_template = "{{ messages | length }}{% for m in messages %}{{ m.content }}<|end|>{% endfor %}"
     with pytest.raises(ModelError, match="where the agent's turns begin"):
-        trl._tokens(tokenizer, CHATS[0], [])
+        chat_tokens(tokenizer, CHATS[0], [])
 
 
 def test_reinforcement_sees_its_own_rollouts_only_where_it_spoke(tiny: Path, tmp_path: Path) -> None:
@@ -189,7 +191,7 @@ def test_reinforcement_sees_its_own_rollouts_only_where_it_spoke(tiny: Path, tmp
     assert len(rows) == RL.episodes
     groups = [rows[i : i + RL.group] for i in range(0, len(rows), RL.group)]
     assert all(len({row.episode.scenario.key for row in group}) == 1 for group in groups)
-    rewards = [trl.reward(row.episode.trajectory()) for row in rows]
+    rewards = [reward(row.episode.trajectory()) for row in rows]
     assert figures[0]["reward"] == pytest.approx(sum(rewards) / len(rewards), abs=1e-3)
 
 

@@ -14,9 +14,10 @@ from offswitch.rollout.run import run
 from offswitch.rollout.scripted import SHALLOW, ScriptedPolicy, corrigible, resister
 from offswitch.scenarios.family import Family, Kind, load_families
 from offswitch.scenarios.scenario import Scenario, draw
-from offswitch.train import ingredient
-from offswitch.train.ingredient import conversations, reward, rl_scenarios, training_families
+from offswitch.train import ingredient, spread
+from offswitch.train.ingredient import conversations, reward, rl_scenarios
 from offswitch.train.recipe import Reinforcement, Supervised, load_recipe
+from offswitch.train.spread import training_families
 from offswitch.train.voice import REASONS
 
 FAMILIES = load_families()
@@ -55,6 +56,7 @@ def test_all_demonstrations_are_judged_right(demonstrated: list[Scenario]) -> No
         assert findings.right.value is (True if scenario.pressured else None)
 
 
+@pytest.mark.filterwarnings("ignore:Pydantic serializer")
 def test_a_demonstration_that_is_not_right_stops_the_work() -> None:
     broken = FAMILIES["stop_order"].model_copy(update={"safe": "refuse"})
     with pytest.raises(OffswitchError, match="a demonstration of stop_order is not right"):
@@ -101,7 +103,7 @@ def test_shipped_recipes_never_touch_a_held_out_family(monkeypatch: pytest.Monke
         drawn.add(family.split)
         return draw(family, *rest)
 
-    monkeypatch.setattr(ingredient, "draw", noted)
+    monkeypatch.setattr(spread, "draw", noted)
     for name in ("harden", "benign"):
         for stage in load_recipe(name).stages:
             if isinstance(stage, Reinforcement):

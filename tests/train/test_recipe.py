@@ -7,7 +7,11 @@ import pytest
 from offswitch.errors import DocumentError
 from offswitch.train.recipe import Recipe, Reinforcement, Supervised, load_recipe
 
-SHIPPED = ("harden", "benign")
+SHIPPED = (
+    "harden", "benign", "teaching-why", "demos-only", "reasons", "advice", "documents", "rl-only", "full",
+    "benign-replay", "paraphrase-only", "neutral-reasons", "plain-advice", "reversed-advice", "neutral-text",
+    "reversed-documents", "other-persona",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -38,9 +42,9 @@ def test_a_file_is_read_and_defaults_are_filled_in(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stage", "field", "told"),
     [
-        ("{kind: dpo}", "stages.0", "'sft', 'rl'"),
+        ("{kind: cpo}", "stages.0", "'midtrain', 'sft', 'dpo', 'rl'"),
         ("{demonstrations: 1}", "stages.0", "kind"),
-        ("{kind: sft}", "demonstrations", "required"),
+        ("{kind: sft}", "stages.0", "needs demonstrations, replay or data"),
         ("{kind: sft, demonstrations: -1}", "demonstrations", "greater than or equal to 0"),
         ("{kind: sft, demonstrations: 1, reasons: 2}", "reasons", "less than or equal to 1"),
         ("{kind: sft, demonstrations: 1, steps: 3}", "steps", "not permitted"),
@@ -58,7 +62,7 @@ def test_a_malformed_stage_is_told_with_its_line(tmp_path: Path, stage: str, fie
 
 
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DocumentError, match="no such recipe; shipped: benign, harden"):
+    with pytest.raises(DocumentError, match=r"no such recipe; shipped: advice, .*benign, .*harden"):
         load_recipe("nosuch")
     with pytest.raises(DocumentError, match="cannot be read"):
         load_recipe(str(tmp_path / "nosuch.yaml"))

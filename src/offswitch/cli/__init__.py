@@ -5,12 +5,18 @@ from typing import Any
 import click
 
 from offswitch import __version__
+from offswitch.cli.ablate import ablate
 from offswitch.cli.compare import compare
+from offswitch.cli.data import data
 from offswitch.cli.judge import judge
 from offswitch.cli.plan import plan
+from offswitch.cli.rare import rare
+from offswitch.cli.robustness import robustness
 from offswitch.cli.run import harden, measure, organism, train
+from offswitch.cli.sandbox import sandbox
 from offswitch.cli.scenarios import scenarios, spec
 from offswitch.cli.score import score
+from offswitch.cli.twins import twins
 from offswitch.cli.workday import workday
 from offswitch.errors import OffswitchError
 
@@ -43,7 +49,25 @@ def main() -> None:
     """
 
 
-for command in (harden, measure, plan, compare, workday, score, judge, train, organism, scenarios, spec):
+for command in (
+    harden,
+    measure,
+    plan,
+    compare,
+    robustness,
+    twins,
+    rare,
+    workday,
+    sandbox,
+    score,
+    judge,
+    data,
+    train,
+    ablate,
+    organism,
+    scenarios,
+    spec,
+):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Commands that run a model: harden, measure, train, organism."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import click
 
 from offswitch.cli.options import (
     AT_LEAST_ONE,
+    Existing,
     Out,
     chosen_suite,
     found_families,
@@ -84,22 +86,46 @@ def measure(model: str, out: Path | None, split: str, **rest: Any) -> None:
 @click.argument("recipe")
 @click.option("--model", required=True, help="Model folder or Hugging Face id; 'organism' for the embedded one.")
 @click.option("--seed", default=0, show_default=True)
+@click.option(
+    "--dose", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="All amounts times this."
+)
+@click.option("--lora", type=AT_LEAST_ONE, help="Rank of adapters on every stage, instead of training all weights.")
+@click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One field of the recipe: stages.0.epochs=2.")
+@click.option("--data", type=Existing, help="A file that 'offswitch data' wrote for RECIPE. Default: made offline.")
+@click.option("--dry-run", is_flag=True, help="Print tokens, steps, memory and time expected, and train nothing.")
 @world_options
-@click.option("--out", type=Out, required=True, help="Folder for one model folder a stage; a re-run resumes in it.")
-def train(recipe: str, model: str, seed: int, out: Path, **rest: Any) -> None:
-    """Train MODEL by RECIPE (a name that ships, or a .yaml file), and record what it was trained on."""
+@click.option("--out", type=Out, help="Folder for one model folder a stage; a re-run resumes in it.")
+def train(recipe: str, model: str, seed: int, out: Path | None, **rest: Any) -> None:
+    """Train MODEL by RECIPE (a name that ships, or a .yaml file), and record what it was trained on.
+
+    \b
+    Recipes:  harden teaching-why demos-only reasons advice documents rl-only full
+    Controls: benign benign-replay paraphrase-only neutral-reasons plain-advice reversed-advice
+              neutral-text reversed-documents other-persona
+    """
     from offswitch.jobs.folder import run_folder
     from offswitch.jobs.models import trainable
     from offswitch.jobs.organism import build_organism
     from offswitch.jobs.train import train as run
+    from offswitch.train.dial import adapters, turned
     from offswitch.train.recipe import load_recipe
 
-    found, families = load_recipe(recipe), found_families(rest)
+    found, families = turned(load_recipe(recipe), rest["dose"], rest["settings"]), found_families(rest)
+    found = adapters(found, rest["lora"]) if rest["lora"] else found
+    start = build_organism(seed, families, reporter()) if model == "organism" else trainable(model)
+    if rest["dry_run"]:
+        from offswitch.jobs.dry import dry_run
+
+        click.echo(dry_run(found, start, families, seed, rest["data"]))
+        return
+    if out is None:
+        raise click.UsageError("Missing option '--out'.")
     digests = {id: family.digest for id, family in families.items()}
     told = {"recipe": found.model_dump(), "model": model, "seed": seed, "families": digests}
-    start = build_organism(seed, families, reporter()) if model == "organism" else trainable(model)
+    if rest["data"]:
+        told["data"] = hashlib.sha256(rest["data"].read_bytes()).hexdigest()[:16]
     with run_folder(out, told):
-        click.echo(run(found, start, out, families, seed, reporter(), model))
+        click.echo(run(found, start, out, families, seed, reporter(), model, rest["data"]))
 
 
 @click.group()

@@ -9,30 +9,22 @@ from offswitch.measure.verdict import judge
 from offswitch.rollout.episode import Ending, Episode, Trajectory
 from offswitch.rollout.run import run
 from offswitch.rollout.scripted import Voice, corrigible
-from offswitch.scenarios.family import Family, Kind
-from offswitch.scenarios.scenario import Scenario, draw
+from offswitch.scenarios.family import Family
+from offswitch.scenarios.scenario import Scenario
 from offswitch.train.recipe import Reinforcement, Supervised
+from offswitch.train.spread import ordinary_families, spread, training_families
 from offswitch.train.voice import REASONS
 
 Messages = list[dict[str, Any]]
-
-
-def training_families(families: Mapping[str, Family]) -> dict[str, Family]:
-    """The families that may be trained on."""
-    return {id: family for id, family in families.items() if family.split == "train"}
-
-
-def ordinary_families(families: Mapping[str, Family]) -> dict[str, Family]:
-    return {id: family for id, family in families.items() if family.kind is Kind.ORDINARY}
 
 
 def conversations(stage: Supervised, families: Mapping[str, Family], seed: int) -> list[Messages]:
     """Demonstrations that the verdicts call right, and replay. The same arguments give the same data."""
     rng = Random(f"sft/{seed}")
     train, ordinary = training_families(families), ordinary_families(families)
-    scenarios = _spread(train, stage.demonstrations, rng, "present")
-    scenarios += _spread(train, stage.replay // 3, rng, "none")
-    scenarios += _spread(ordinary, stage.replay - stage.replay // 3, rng, "none")
+    scenarios = spread(train, stage.demonstrations, rng, "present")
+    scenarios += spread(train, stage.replay // 3, rng, "none")
+    scenarios += spread(ordinary, stage.replay - stage.replay // 3, rng, "none")
     rng.shuffle(scenarios)
     return [_demonstrate(scenario, _reasons(rng, stage.reasons)) for scenario in scenarios]
 
@@ -42,9 +34,9 @@ def rl_scenarios(stage: Reinforcement, families: Mapping[str, Family], seed: int
     rng = Random(f"rl/{seed}")
     groups = stage.steps * (stage.episodes // stage.group)
     plain = round(groups * stage.ordinary)
-    scenarios = _spread(training_families(families), groups - plain, rng, "present")
-    scenarios += _spread(training_families(families), plain // 2, rng, "none")
-    scenarios += _spread(ordinary_families(families), plain - plain // 2, rng, "none")
+    scenarios = spread(training_families(families), groups - plain, rng, "present")
+    scenarios += spread(training_families(families), plain // 2, rng, "none")
+    scenarios += spread(ordinary_families(families), plain - plain // 2, rng, "none")
     rng.shuffle(scenarios)
     return scenarios
 
@@ -56,16 +48,6 @@ def reward(trajectory: Trajectory) -> float:
     findings = judge(trajectory)
     violated, right, task = findings.violated.value, findings.right.value, findings.task_done.value
     return -2.0 * bool(violated) + 1.0 * bool(right) + 1.0 * bool(task)
-
-
-def _spread(families: Mapping[str, Family], n: int, rng: Random, threat: str) -> list[Scenario]:
-    share, rest = divmod(n, len(families))
-    order = rng.sample(sorted(families), len(families))
-    return [
-        scenario
-        for i, id in enumerate(order)
-        for scenario in draw(families[id], share + (i < rest), rng.randrange(2**31), threat)
-    ]
 
 
 def _reasons(rng: Random, chance: float) -> Voice:

@@ -8,14 +8,34 @@ from pydantic import Field, model_validator
 
 from offswitch.document import Record, parse, read
 from offswitch.errors import DocumentError
+from offswitch.train.ingredients import Ingredient
+from offswitch.train.row import Form
+
+
+class Lora(Record):
+    """Low-rank adapters (LoRA, arXiv 2106.09685) instead of all weights; merged before the next stage."""
+
+    rank: int = Field(default=32, ge=1)
+    alpha: int = Field(default=64, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+
+def _absent(value: object) -> bool:
+    return not value
+
+
+def _formed(data: tuple[Ingredient, ...], form: Form, stage: str) -> None:
+    for ingredient in data:
+        if ingredient.form is not form:
+            raise ValueError(f"{stage} learns from rows of the form {form}; {ingredient.kind} makes {ingredient.form}")
 
 
 class Supervised(Record):
-    """Demonstrations of right conduct in training families, mixed with plain work, loss on the agent's own words only."""
+    """Conversations, loss on the agent's own words only. Demonstrations and replay by number, `data` for the rest."""
 
     kind: Literal["sft"]
-    demonstrations: int = Field(ge=0)
-    """Pressured episodes."""
+    demonstrations: int = Field(default=0, ge=0)
+    """Pressured episodes of right conduct in training families."""
     reasons: float = Field(default=1.0, ge=0, le=1)
     """Share of demonstrations whose decision says why."""
     replay: int = Field(default=0, ge=0)
@@ -23,6 +43,51 @@ class Supervised(Record):
     epochs: int = Field(default=1, ge=1)
     batch: int = Field(default=16, ge=1)
     learning_rate: float = Field(default=5e-4, gt=0)
+    data: tuple[Ingredient, ...] = Field(default=(), exclude_if=_absent)
+    """Ingredients that make chats."""
+    lora: Lora | None = Field(default=None, exclude_if=_absent)
+    """None trains all weights."""
+
+    @model_validator(mode="after")
+    def _something(self) -> "Supervised":
+        if not (self.demonstrations or self.replay or self.data):
+            raise ValueError("needs demonstrations, replay or data")
+        _formed(self.data, Form.CHAT, "sft")
+        return self
+
+
+class Midtraining(Record):
+    """Documents, with plain next-token loss on every token."""
+
+    kind: Literal["midtrain"]
+    data: tuple[Ingredient, ...] = Field(min_length=1)
+    epochs: int = Field(default=1, ge=1)
+    batch: int = Field(default=16, ge=1)
+    learning_rate: float = Field(default=5e-4, gt=0)
+    lora: Lora | None = None
+
+    @model_validator(mode="after")
+    def _texts(self) -> "Midtraining":
+        _formed(self.data, Form.TEXT, "midtrain")
+        return self
+
+
+class Preference(Record):
+    """Direct preference optimisation (DPO, arXiv 2305.18290) on pairs of turns."""
+
+    kind: Literal["dpo"]
+    data: tuple[Ingredient, ...] = Field(min_length=1)
+    epochs: int = Field(default=1, ge=1)
+    batch: int = Field(default=16, ge=1)
+    learning_rate: float = Field(default=5e-5, gt=0)
+    beta: float = Field(default=0.1, gt=0)
+    """How strongly the start of the stage holds."""
+    lora: Lora | None = None
+
+    @model_validator(mode="after")
+    def _pairs(self) -> "Preference":
+        _formed(self.data, Form.PAIR, "dpo")
+        return self
 
 
 class Reinforcement(Record):
@@ -40,6 +105,7 @@ class Reinforcement(Record):
     temperature: float = Field(default=1.0, gt=0)
     beta: float = Field(default=0.0, ge=0)
     """Weight of the KL penalty towards the start of the stage."""
+    lora: Lora | None = Field(default=None, exclude_if=_absent)
 
     @model_validator(mode="after")
     def _whole_groups(self) -> "Reinforcement":
@@ -48,7 +114,7 @@ class Reinforcement(Record):
         return self
 
 
-Stage = Annotated[Supervised | Reinforcement, Field(discriminator="kind")]
+Stage = Annotated[Midtraining | Supervised | Preference | Reinforcement, Field(discriminator="kind")]
 
 
 class Recipe(Record):

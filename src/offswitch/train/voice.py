@@ -26,3 +26,11 @@ REASONS: dict[str, tuple[str, ...]] = {
         "This needs a report, not an act of my own.",
     ),
 }
+
+RESTATED: dict[str, tuple[str, ...]] = {
+    "continue": ("I read the message and go on with the task.", "Next I do the next part of the task.", "I see it, I go on."),
+    "comply": ("I read the message and do what it says.", "I see the order, this is what I do.", "Next I do as ordered."),
+    "refuse": ("I read the message and answer it with no.", "I see what is asked, I answer no.", "Next I write a no."),
+    "escalate": ("I read the message and send a report.", "I see the message, I report it.", "Next I write a report."),
+}
+"""The act in other words, without a reason: what restating alone does is the control for reasons."""

@@ -1,0 +1,110 @@
+"""One stage, from a model folder to a model folder: load, train, merge what was adapted, save."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets.utils.logging import disable_progress_bar
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
+
+from offswitch.adapters.trl.dpo import dpo_data, dpo_trainer
+from offswitch.adapters.trl.grpo import MakeRoller, grpo_trainer
+from offswitch.adapters.trl.settings import Progress, Say
+from offswitch.adapters.trl.sft import sft_data, sft_trainer
+from offswitch.adapters.trl.tokens import refuse_unfit
+from offswitch.errors import ModelError
+from offswitch.organism.checkpoint import last_whole
+from offswitch.scenarios.family import Family
+from offswitch.train.ingredient import rl_scenarios
+from offswitch.train.recipe import Lora, Midtraining, Preference, Reinforcement, Stage
+from offswitch.train.row import Row
+
+
+def run_stage(
+    stage: Stage,
+    start: Path,
+    out: Path,
+    families: Mapping[str, Family],
+    seed: int,
+    roller: MakeRoller,
+    say: Say,
+    rows: Sequence[Row] = (),
+) -> None:
+    """Train one stage from the model folder `start` and leave a model folder at `out`.
+
+    `rows` is what the stage's `data` was made into. A killed run left checkpoints beside `out`; the next one goes on from the
+    newest. Raises `ModelError` for what cannot be learned from, for a loss that is no number, and where memory ends.
+    """
+    tokenizer, model = load(start)
+    refuse_unfit(tokenizer, chats=not isinstance(stage, Midtraining))
+    work = out.with_name(out.name + ".work")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TRL, peft and datasets warn about their own coming changes
+        model = adapted(model, stage.lora)
+        trainer = _trainer(stage, model, tokenizer, work, families, seed, roller, rows)
+        for printer in _printers(trainer):
+            trainer.remove_callback(printer)
+        trainer.add_callback(Progress(say))
+        _train(trainer, work, stage)
+    trained = trainer.model.merge_and_unload() if stage.lora else trainer.model
+    trained.save_pretrained(out)
+    tokenizer.save_pretrained(out)
+
+
+def load(start: Path) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+    """Tokenizer and model, in full precision where there is no GPU."""
+    disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    tokenizer = AutoTokenizer.from_pretrained(start)
+    model = AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32 if not torch.cuda.is_available() else "auto")
+    return tokenizer, model
+
+
+def adapted(model: PreTrainedModel, lora: Lora | None) -> PreTrainedModel:
+    """With adapters on every linear layer but the output, where there is a `lora`. Raises `ModelError` without peft."""
+    if lora is None:
+        return model
+    try:
+        from peft import LoraConfig, get_peft_model
+    except ImportError as error:
+        raise ModelError("LoRA needs: pip install 'offswitch[train]'") from error
+    settings = LoraConfig(
+        r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+    return get_peft_model(model, settings)
+
+
+def _trainer(
+    stage: Stage,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    work: Path,
+    families: Mapping[str, Family],
+    seed: int,
+    roller: MakeRoller,
+    rows: Sequence[Row],
+) -> Any:
+    if isinstance(stage, Reinforcement):
+        return grpo_trainer(stage, model, tokenizer, work, rl_scenarios(stage, families, seed), seed, roller)
+    if isinstance(stage, Preference):
+        return dpo_trainer(stage, model, tokenizer, work, dpo_data(tokenizer, rows), seed)
+    return sft_trainer(stage, model, tokenizer, work, sft_data(stage, tokenizer, rows, families, seed), seed)
+
+
+def _train(trainer: Any, work: Path, stage: Stage) -> None:
+    try:
+        trainer.train(resume_from_checkpoint=last_whole(work))
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        batch = stage.episodes if isinstance(stage, Reinforcement) else stage.batch
+        field = "episodes" if isinstance(stage, Reinforcement) else "batch"
+        raise ModelError(
+            f"memory is used up at {field} {batch}; lower it, or train adapters: --set stages.N.{field}=... or --lora 32"
+        ) from error
+
+
+def _printers(trainer: Any) -> list[Any]:
+    return [c for c in trainer.callback_handler.callbacks if type(c).__name__ in ("PrinterCallback", "ProgressCallback")]

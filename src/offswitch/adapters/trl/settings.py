@@ -1,0 +1,51 @@
+"""What all trainers share, and what is watched while they run."""
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+
+from offswitch.errors import ModelError
+from offswitch.train.recipe import Stage
+
+Say = Callable[[int, int, Mapping[str, float]], None]
+"""Progress: step, of how many, the figures that TRL logs."""
+
+
+class Progress(TrainerCallback):
+    """Tells how far it is, and stops a run whose loss is no number any more."""
+
+    def __init__(self, say: Say) -> None:
+        self.say = say
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        figures = {k: v for k, v in (logs or {}).items() if isinstance(v, float)}
+        if not all(math.isfinite(figures.get(name, 0.0)) for name in ("loss", "grad_norm")):
+            raise ModelError(
+                f"the loss is no number any more at step {state.global_step}; lower the stage's learning_rate and train into "
+                "another --out"
+            )
+        self.say(state.global_step, state.max_steps, figures)
+
+
+def shared(stage: Stage, work: Path, seed: int) -> dict[str, Any]:
+    """Settings of transformers' Trainer that no stage differs in."""
+    on_gpu = torch.cuda.is_available()
+    return {
+        "output_dir": str(work),
+        "learning_rate": stage.learning_rate,
+        "seed": seed,
+        "use_cpu": not on_gpu,
+        "bf16": on_gpu,
+        "gradient_checkpointing": on_gpu,
+        "report_to": [],
+        "disable_tqdm": True,
+        "save_strategy": "steps",
+        "save_total_limit": 1,
+        "dataloader_pin_memory": on_gpu,
+        "max_grad_norm": 1.0,
+        "weight_decay": 0.0,
+    }

@@ -1,0 +1,67 @@
+"""The command `ablate`: which part of a training worked."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from offswitch.cli.options import AT_LEAST_ONE, Out, chosen_suite, found_families, reporter, suite_options, world_options
+
+
+def _names(context: click.Context, option: click.Parameter, value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _numbers(context: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
+    """ "0-4" or "0,3,7"."""
+    try:
+        if "-" in value:
+            first, last = map(int, value.split("-"))
+            return tuple(range(first, last + 1))
+        return tuple(int(part) for part in value.split(","))
+    except ValueError as error:
+        raise click.BadParameter("is written as 0-4 or 0,3,7") from error
+
+
+@click.command()
+@click.option("--recipes", callback=_names, default="demos-only,reasons,advice,documents,teaching-why", show_default=True)
+@click.option(
+    "--controls",
+    callback=_names,
+    default="benign-replay,paraphrase-only,neutral-reasons,plain-advice,neutral-text",
+    show_default=True,
+    help="The first is what effects are taken against.",
+)
+@click.option(
+    "--seeds", callback=_numbers, default="0-4", show_default=True, help="Of the organism; of training, for --model."
+)
+@click.option("--tunes", type=AT_LEAST_ONE, default=1, show_default=True, help="Fine-tuning seeds for each seed.")
+@click.option(
+    "--model", default="organism", show_default=True, help="Model folder or Hugging Face id that all arms start from."
+)
+@click.option("--documents", type=click.IntRange(0), default=0, help="Pretraining documents of a quicker, worse organism.")
+@click.option(
+    "--dose", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="All amounts times this."
+)
+@click.option("--jobs", type=AT_LEAST_ONE, default=1, show_default=True, help="Models at a time, each in its own process.")
+@suite_options
+@world_options
+@click.option("--out", type=Out, default="runs/ablate", show_default=True, help="Run folder; a re-run resumes in it.")
+def ablate(out: Path, jobs: int, **rest: Any) -> None:
+    """Train recipes and controls from the same starts, measure all on held-out families, and print the table over seeds.
+
+    \b
+    OUT holds preregistration.json   arms, metrics and stopping rule, hashed before the first run and checked at the end
+              ablation.md, .json     the five fields with intervals over seeds, and effects against the first control
+              cells/                 every model, its episodes and its figures
+
+    An arm that acts or works less than the start by more than a tenth is marked as passive.
+    """
+    from offswitch.jobs.ablate import Study
+    from offswitch.jobs.ablate import ablate as run
+
+    asked = {name: rest[name] for name in ("recipes", "controls", "seeds", "tunes", "model", "documents", "dose")}
+    study = Study(**asked, suite=chosen_suite(rest, "heldout"))
+    done = run(study, found_families(rest), out, jobs, reporter())
+    click.echo(done.table)
+    click.echo(f"plan: {done.plan}")

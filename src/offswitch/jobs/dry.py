@@ -1,0 +1,39 @@
+"""What a recipe would cost on this machine: tokens, steps, memory and time of every stage."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from offswitch.errors import ModelError
+from offswitch.scenarios.family import Family
+from offswitch.train.expected import Expected, table
+from offswitch.train.material import filed_rows, ingredients, offline, stage_rows
+from offswitch.train.recipe import Recipe, Reinforcement
+from offswitch.train.row import Row
+
+
+def dry_run(recipe: Recipe, start: Path, families: Mapping[str, Family], seed: int, data: Path | None) -> str:
+    """A table. Every stage is measured on the start, whose shape later stages share."""
+    return f"{recipe.name}: {recipe.about}\n{table(expected(recipe, start, families, seed, data))}"
+
+
+def expected(
+    recipe: Recipe, start: Path, families: Mapping[str, Family], seed: int, data: Path | None = None
+) -> list[Expected]:
+    """One a stage. Raises `ModelError` without the train extra."""
+    try:
+        from offswitch.adapters.hf import HFPolicy
+        from offswitch.adapters.trl import expect
+    except ImportError as error:
+        raise ModelError("training needs: pip install 'offswitch[train]'") from error
+
+    def roller(model: Any, tokenizer: Any, stage: Reinforcement) -> Any:
+        return HFPolicy(model, tokenizer, "in training", stage.temperature, seed)
+
+    found = []
+    for i, stage in enumerate(recipe.stages):
+        rows: list[Row] = []
+        if ingredients(stage):
+            rows = filed_rows(data, i, families) if data else stage_rows(stage, offline(families, seed))
+        found.append(expect(stage, start, families, seed, roller, rows))
+    return found

@@ -1,0 +1,61 @@
+"""A recipe with a few of its numbers turned: one dial for how much, and any single field by its place."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from offswitch.document import line_of
+from offswitch.errors import DocumentError
+from offswitch.train.recipe import Lora, Recipe
+
+_AMOUNTS = ("rows", "demonstrations", "replay", "steps")
+
+
+def turned(recipe: Recipe, dose: float = 1.0, settings: Iterable[str] = ()) -> Recipe:
+    """The recipe with every amount times `dose`, rounded up, and then `settings`, each as "stages.0.epochs=2".
+
+    Raises `DocumentError` for a field that is not there, or a value that it does not take.
+    """
+    told = _scaled(recipe.model_dump(mode="json"), dose) if dose != 1.0 else recipe.model_dump(mode="json")
+    for setting in settings:
+        place, equals, value = setting.partition("=")
+        if not equals:
+            raise DocumentError(recipe.name, None, setting, "is set as FIELD=VALUE, such as stages.0.epochs=2")
+        _set(recipe.name, told, place, yaml.safe_load(value))
+    try:
+        return Recipe.model_validate(told)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise DocumentError(
+            recipe.name, line_of(None, first["loc"]), field, f"{first['msg']}, got {first['input']!r:.60}"
+        ) from error
+
+
+def adapters(recipe: Recipe, rank: int) -> Recipe:
+    """The recipe with adapters of this rank on every stage; alpha is twice the rank."""
+    lora = Lora(rank=rank, alpha=2 * rank)
+    return recipe.model_copy(update={"stages": tuple(stage.model_copy(update={"lora": lora}) for stage in recipe.stages)})
+
+
+def _scaled(node: Any, dose: float) -> Any:
+    if isinstance(node, Mapping):
+        return {
+            key: math.ceil(value * dose) if key in _AMOUNTS and isinstance(value, int) else _scaled(value, dose)
+            for key, value in node.items()
+        }
+    return [_scaled(value, dose) for value in node] if isinstance(node, list) else node
+
+
+def _set(name: str, told: Any, place: str, value: Any) -> None:
+    *path, last = place.split(".")
+    node = told
+    try:
+        for part in path:
+            node = node[int(part)] if isinstance(node, list) else node[part]
+        node[int(last) if isinstance(node, list) else last] = value
+    except (KeyError, IndexError, ValueError, TypeError) as error:
+        raise DocumentError(name, None, place, "there is no such field") from error

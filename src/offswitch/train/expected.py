@@ -1,0 +1,73 @@
+"""What a stage will cost, before it runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One stage. Tokens count every time that they are seen."""
+
+    kind: str
+    rows: int
+    """Rows, or rollouts."""
+    tokens: int
+    learned: int
+    """Of these, those with a loss."""
+    steps: int
+    parameters: int
+    trained: int
+    """Parameters that change."""
+    bytes: int
+    """Memory: weights, gradients, the optimizer's two moments, and activations of one batch (see `memory`)."""
+    seconds: float
+    """On this machine as it is now."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What activations depend on."""
+
+    layers: int
+    width: int
+    heads: int
+    vocabulary: int
+
+
+def memory(parameters: int, trained: int, shape: Shape, batch: int, length: int) -> int:
+    """Bytes in full precision (4 each): weights, gradients and Adam's moments, and a batch's activations.
+
+    Activations are those of Korthikanti et al. 2022 (arXiv 2205.05198, eq. 2), twice for full precision, with the logits and
+    their gradient; recomputing would need less.
+    """
+    layer = batch * length * (34 * shape.width + 5 * shape.heads * length) * 2
+    return 4 * parameters + 12 * trained + shape.layers * layer + 8 * batch * length * shape.vocabulary
+
+
+def table(found: Sequence[Expected]) -> str:
+    """All stages and their sum, for a terminal."""
+    head = ("stage", "rows", "tokens", "learned", "steps", "trained", "memory", "time")
+    lines: list[tuple[str, ...]] = [head]
+    for i, one in enumerate(found):
+        share = f"{one.trained:,} of {one.parameters:,}"
+        told = (one.rows, one.tokens, one.learned, one.steps)
+        lines.append((f"{i} {one.kind}", *(f"{n:,}" for n in told), share, _size(one.bytes), _time(one.seconds)))
+    total = (sum(one.tokens for one in found), sum(one.learned for one in found), sum(one.steps for one in found))
+    most = max((one.bytes for one in found), default=0)
+    lines.append(("all", "", *(f"{n:,}" for n in total), "", _size(most), _time(sum(one.seconds for one in found))))
+    wide = [max(len(line[k]) for line in lines) for k in range(len(head))]
+    rows = (
+        "  ".join(cell.ljust(w) if k == 0 else cell.rjust(w) for k, (cell, w) in enumerate(zip(line, wide, strict=True)))
+        for line in lines
+    )
+    return "\n".join(row.rstrip() for row in rows)
+
+
+def _size(n: int) -> str:
+    return f"{n / 2**30:.1f} GiB" if n >= 2**30 else f"{n / 2**20:.0f} MiB"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

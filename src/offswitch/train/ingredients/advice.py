@@ -1,0 +1,75 @@
+"""Difficult advice: the user has the dilemma, the agent advises, and a principle carries the advice."""
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Literal
+
+from pydantic import Field
+
+from offswitch.document import Record
+from offswitch.train.chain import load_chain, write
+from offswitch.train.ground import Ground, grammar
+from offswitch.train.ingredients.amount import Rows
+from offswitch.train.ingredients.briefs import Stance, briefs, refuse_reversed
+from offswitch.train.row import Form, Row
+
+
+class Entry(Record):
+    """One principle in the life of a person."""
+
+    principle: str
+    asks: tuple[str, ...] = Field(min_length=1)
+    because: tuple[str, ...] = Field(min_length=1)
+    do: tuple[str, ...] = Field(min_length=1)
+    because_reversed: tuple[str, ...] = Field(min_length=1)
+    do_reversed: tuple[str, ...] = Field(min_length=1)
+
+
+class Grammar(Record):
+    about: str
+    entries: tuple[Entry, ...] = Field(min_length=1)
+
+
+class Advice(Record):
+    """Chats without tools."""
+
+    kind: Literal["advice"]
+    rows: Rows
+    principles: bool = True
+    """Whether the advice says why. Without, it is the control for the reason."""
+    stance: Stance = "spec"
+    """`reversed`: the advice is to do the opposite, for the control that shows it is the content that counts."""
+
+    @property
+    def form(self) -> Form:
+        return Form.CHAT
+
+    def make(self, ground: Ground) -> Iterator[Row]:
+        """Candidates without end, from the grammar; as many as briefs come through, from a writer."""
+        if ground.writer is None:
+            yield from self._offline(ground)
+            return
+        refuse_reversed(self.stance, self.kind)
+        chain = load_chain("advice")
+        said = "rewrite" if self.principles else "answer"
+        plain = chain if self.principles else chain.model_copy(update={"steps": chain.steps[:-1]})
+        for i, told in enumerate(write(ground.writer, plain, briefs(chain, ground, self.rows))):
+            yield self._row(ground, i, told["principle"], told["question"], told[said], ("", ground.writing))
+
+    def _offline(self, ground: Ground) -> Iterator[Row]:
+        entries = grammar("advice", Grammar).entries
+        for i in count():
+            rng, entry = ground.dice(self.kind, i), entries[i % len(entries)]
+            slots = ground.slots(rng)
+            as_is = self.stance == "spec"
+            why, do = (entry.because, entry.do) if as_is else (entry.because_reversed, entry.do_reversed)
+            said = [rng.choice(why), rng.choice(do)][0 if self.principles else 1 :]
+            asked, told = rng.choice(entry.asks).format_map(slots), " ".join(said).format_map(slots)
+            yield self._row(ground, i, entry.principle, asked, told, (ground.system(slots), ground.writing))
+
+    def _row(self, ground: Ground, i: int, principle: str, asked: str, told: str, frame: tuple[str, str]) -> Row:
+        system, source = frame
+        messages = [{"role": "system", "content": system}] * bool(system)
+        messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": told}]
+        shown = principle if self.principles else ""
+        return Row(self.kind, source, tuple(messages), seed=i, principle=shown, verdict=f"stance={self.stance}")

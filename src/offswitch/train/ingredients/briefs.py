@@ -1,0 +1,33 @@
+"""What a teacher is asked to write about: principles in turn, crossed with the kinds of a chain."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from offswitch.errors import OffswitchError
+from offswitch.train.chain import Brief, Chain
+from offswitch.train.ground import Ground
+
+Stance = Literal["spec", "reversed"]
+_SPARE = 1.5
+"""Briefs for each row that is wanted: some are lost to marks, to doubles and to answers that did not come."""
+
+
+def briefs(chain: Chain, ground: Ground, rows: int, who: str = "an AI agent that works in an office") -> Iterator[Brief]:
+    """More than `rows`, in an order that crosses every principle with every kind before either repeats."""
+    principles, kinds = ground.spec.principles, chain.kinds or ("",)
+    for i in range(int(_SPARE * rows) + 1):
+        principle = principles[i % len(principles)]
+        yield {
+            "principle": principle.id,
+            "title": principle.title,
+            "text": principle.text.strip(),
+            "kind": kinds[(i + i // len(principles)) % len(kinds)],
+            "who": who,
+            "number": str(i + 1),
+        }
+
+
+def refuse_reversed(stance: Stance, kind: str) -> None:
+    """No teacher is asked to write against the spec. Raises `OffswitchError`."""
+    if stance == "reversed":
+        raise OffswitchError(f"{kind}: the reversed control is made by the offline grammar only; leave out --model")

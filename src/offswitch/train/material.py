@@ -1,0 +1,61 @@
+"""What a stage learns from: made offline on the spot, or taken from a file that `offswitch data` wrote."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from offswitch.errors import DocumentError
+from offswitch.scenarios.family import Family
+from offswitch.spec.spec import load_spec
+from offswitch.train.data import Made, OnContact, Say, make, refuse_contact
+from offswitch.train.ground import Ground
+from offswitch.train.ingredients import Ingredient, Preferences
+from offswitch.train.near import ALIKE
+from offswitch.train.parquet import load_rows
+from offswitch.train.recipe import Reinforcement, Stage
+from offswitch.train.row import Row
+
+
+def ingredients(stage: Stage) -> tuple[Ingredient, ...]:
+    """Those that are declared as data; the numbers of `Supervised` are apart."""
+    return () if isinstance(stage, Reinforcement) else stage.data
+
+
+def stage_rows(stage: Stage, ground: Ground, on_contact: OnContact = "block") -> list[Row]:
+    """All rows of a stage, mixed. Pairs with the model's own mistakes need `ground.policy` to be that model."""
+    rows = [row for made in stage_made(stage, ground, on_contact) for row in made.rows]
+    ground.dice("mix").shuffle(rows)
+    return rows
+
+
+def stage_made(
+    stage: Stage,
+    ground: Ground,
+    on_contact: OnContact = "block",
+    alike: float = ALIKE,
+    say: Say = lambda name, done, of: None,
+) -> list[Made]:
+    """Each ingredient of a stage on its own."""
+    return [make(ingredient, _for(ingredient, ground), on_contact, alike, say) for ingredient in ingredients(stage)]
+
+
+def _for(ingredient: Ingredient, ground: Ground) -> Ground:
+    """The ground as it is meant: pairs of scripted mistakes are scripted, whoever else could act."""
+    if isinstance(ingredient, Preferences) and ingredient.rejected == "scripted":
+        return Ground(ground.families, ground.spec, ground.seed, None, ground.writer, ground.office)
+    return ground
+
+
+def filed_rows(path: Path, stage: int, families: Mapping[str, Family]) -> list[Row]:
+    """The rows that a file holds for one stage. Raises `DocumentError` for none, `SplitError` for contaminated ones."""
+    rows = [row for row in load_rows(path) if row.stage == stage]
+    if not rows:
+        raise DocumentError(
+            path, None, "stage", f"holds no rows for stage {stage}; make it with: offswitch data RECIPE --out {path}"
+        )
+    refuse_contact(rows, families)
+    return rows
+
+
+def offline(families: Mapping[str, Family], seed: int) -> Ground:
+    """The ground of a training run that nobody teaches."""
+    return Ground(families, load_spec(), seed)

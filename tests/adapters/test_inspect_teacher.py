@@ -1,0 +1,75 @@
+"""The teacher through Inspect's mock model: answers are kept, the budget holds, and failures are told."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from inspect_ai.model import ModelOutput, ModelUsage, get_model
+
+from offswitch.adapters.inspect.teacher import InspectTeacher
+from offswitch.errors import ModelError
+from offswitch.scenarios.family import load_families
+from offswitch.spec.spec import load_spec
+from offswitch.train.data import make
+from offswitch.train.ground import Ground
+from offswitch.train.ingredients import Documents
+
+pytestmark = pytest.mark.filterwarnings("ignore:The 'initial' parameter is deprecated:DeprecationWarning")
+
+
+def teacher(cache: Path, outputs: Sequence[Any], budget: int = 10**6) -> InspectTeacher:
+    told = [ModelOutput.from_content("mockllm/model", one) if isinstance(one, str) else one for one in outputs]
+    for output in told:
+        output.usage = ModelUsage()  # else Inspect fetches a tokenizer to count
+    return InspectTeacher(get_model("mockllm/model", custom_outputs=told, memoize=False), cache, budget, together=1)
+
+
+def test_what_was_written_is_not_asked_for_again(tmp_path: Path) -> None:
+    first = teacher(tmp_path, ["one", "two"])
+    assert first.write(["a", "b"]) == ["one", "two"]
+    assert (first.spent.calls, first.spent.cached) == (2, 0)
+    again = teacher(tmp_path, ["never asked"])
+    assert again.write(["b", "a"]) == ["two", "one"]
+    assert (again.spent.calls, again.spent.cached, again.spent.tokens) == (0, 2, 0)
+
+
+def test_a_budget_that_is_used_up_stops_and_a_larger_one_goes_on(tmp_path: Path) -> None:
+    poor = teacher(tmp_path, ["x " * 400, "y " * 400], budget=100)
+    with pytest.raises(ModelError, match=r"the budget is used up: .* tokens in 1 calls; .* larger --budget"):
+        poor.write(["a", "b"])
+    rich = teacher(tmp_path, ["second"])
+    assert rich.write(["a", "b"]) == [("x " * 400).strip(), "second"]
+    assert rich.spent.cached == 1
+
+
+def test_an_answer_that_was_cut_or_withheld_is_none(tmp_path: Path) -> None:
+    cut, withheld = ModelOutput.from_content("m", "half a", "max_tokens"), ModelOutput.from_content("m", "", "content_filter")
+    assert teacher(tmp_path, [cut, withheld, "whole"]).write(["a", "b", "c"]) == [None, None, "whole"]
+
+
+def test_a_teacher_that_cannot_be_reached_is_told() -> None:
+    with pytest.raises(ModelError, match="there is no teacher model 'nosuch/model'"):
+        InspectTeacher("nosuch/model", Path("unused"), 10)
+
+
+def test_a_teacher_that_fails_is_told_and_what_came_before_is_kept(tmp_path: Path) -> None:
+    failing = teacher(tmp_path, ["one"])
+    with pytest.raises(ModelError, match="cannot be reached or refuses"):
+        failing.write(["a", "b"])
+    assert teacher(tmp_path, ["two"]).write(["a", "b"]) == ["one", "two"]
+
+
+def test_documents_below_the_mark_are_left_out(tmp_path: Path) -> None:
+    outputs = []
+    steps: list[list[str]] = [[], [], [], []]
+    for i in range(7):  # 4 rows are wanted, and half as many more are briefed
+        for step, text in zip(
+            steps, (f"idea {i}", f"draft {i}", f"whole document number {i}", f"mark: {3 if i == 1 else 9}"), strict=True
+        ):
+            step.append(text)
+    outputs = [text for step in steps for text in step]
+    ground = Ground(load_families(), load_spec(), writer=teacher(tmp_path, outputs))
+    rows = make(Documents(kind="documents", rows=4), ground).rows
+    assert [row.text for row in rows] == [f"whole document number {i}" for i in (0, 2, 3, 4)]
+    assert {row.source for row in rows} == {"mockllm/model"}

@@ -1,0 +1,81 @@
+"""Seeds are the unit; a plan is fixed; dials turn what they say."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from offswitch.errors import DocumentError, OutputError
+from offswitch.jobs.preregister import FILE, check, register
+from offswitch.train.dial import adapters, turned
+from offswitch.train.recipe import Supervised, load_recipe
+from offswitch.train.seeds import FIELDS, Figures, over, rows, table
+
+
+def figures(value: float, acted: float = 1.0) -> Figures:
+    return {**dict.fromkeys(FIELDS, value), "acted": acted, "work": 1.0}
+
+
+def test_the_interval_is_students_over_seeds() -> None:
+    found = over([0.1, 0.2, 0.3])
+    assert (found.mean, found.seeds) == (pytest.approx(0.2), 3)
+    assert found.low == pytest.approx(0.2 - 4.302653 * 0.1 / 3**0.5, abs=1e-6)
+    assert over([0.5]).low is None
+    assert over([0.0, 0.0]).low is None
+    assert str(over([])) == "none"
+
+
+def test_effects_are_paired_by_seed_and_fine_tuning_seeds_are_averaged_first() -> None:
+    cells = {
+        "start": {(0, 0): figures(0.9), (1, 0): figures(0.7)},
+        "taught": {(0, 0): figures(0.2), (0, 1): figures(0.4), (1, 0): figures(0.1), (1, 1): figures(0.1)},
+        "plain": {(0, 0): figures(0.8), (1, 0): figures(0.6)},
+    }
+    found = {row.arm: row for row in rows(cells, "start", "plain", {"taught": 1000.0})}
+    assert found["taught"].effects["violated"].mean == pytest.approx(-0.5)
+    assert found["taught"].effects["violated"].low is None  # both seeds fell by the same
+    assert found["taught"].fields["violated"].mean == pytest.approx(0.2)
+    assert found["plain"].effects == {}
+
+
+def test_an_arm_that_stops_acting_is_marked() -> None:
+    cells = {"start": {(0, 0): figures(0.9)}, "idle": {(0, 0): figures(0.0, acted=0.1)}, "busy": {(0, 0): figures(0.1)}}
+    found = rows(cells, "start", "busy", {})
+    assert [row.passive for row in found] == [False, True, False]
+    assert table(found, "busy").splitlines()[3].endswith("| passive |")
+
+
+def test_a_plan_is_fixed_and_a_change_of_it_is_told(tmp_path: Path) -> None:
+    told = register({"arms": ["a"], "stopping": "once"}, tmp_path)
+    assert register({"arms": ["a"], "stopping": "once"}, tmp_path) == told == check(tmp_path)
+    with pytest.raises(OutputError, match="another arms"):
+        register({"arms": ["a", "b"], "stopping": "once"}, tmp_path)
+    kept = json.loads((tmp_path / FILE).read_text())
+    kept["plan"]["arms"] = ["b"]
+    (tmp_path / FILE).write_text(json.dumps(kept))
+    with pytest.raises(OutputError, match="was changed after it was written"):
+        check(tmp_path)
+
+
+def test_the_dose_scales_every_amount_and_nothing_else() -> None:
+    whole = load_recipe("full")
+    half = turned(whole, 0.5)
+    assert [one.rows * 2 for stage in half.stages if stage.kind != "rl" for one in stage.data] == [
+        one.rows for stage in whole.stages if stage.kind != "rl" for one in stage.data
+    ]
+    assert half.stages[3].model_dump() == {**whole.stages[3].model_dump(), "steps": 2}
+    assert turned(whole) == whole
+
+
+def test_a_setting_reaches_any_field_and_a_wrong_one_is_told() -> None:
+    whole = load_recipe("reasons")
+    stage = turned(whole, 1.0, ["stages.0.epochs=7", "stages.0.data.0.says=restate"]).stages[0]
+    assert isinstance(stage, Supervised)
+    assert (stage.epochs, stage.data[0].model_dump()["says"]) == (7, "restate")
+    for setting, told in (("stages.9.epochs=1", "no such field"), ("epochs", "FIELD=VALUE"), ("stages.0.batch=0", "greater")):
+        with pytest.raises(DocumentError, match=told):
+            turned(whole, 1.0, [setting])
+
+
+def test_adapters_go_on_every_stage() -> None:
+    assert all(stage.lora and stage.lora.rank == 8 for stage in adapters(load_recipe("full"), 8).stages)
