@@ -1,4 +1,4 @@
-"""Measure a policy by forked twins: the past of every scenario once, its futures several times, in units that survive a kill."""
+"""Measure a policy by forked twins: the past of every scenario once, its futures several times, resumable by unit."""
 
 import json
 from collections.abc import Mapping, Sequence

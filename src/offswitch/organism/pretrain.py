@@ -59,8 +59,9 @@ class Organism:
 
     def digest(self, families: Mapping[str, Family]) -> str:
         """Content hash of arguments, families, office, voices and template: the name in the cache."""
+        lived = sorted((family.content, family.split) for family in families.values())
         told = [
-            _VERSION, asdict(self), sorted((family.content, family.split) for family in families.values()), load_office().model_dump(),
+            _VERSION, asdict(self), lived, load_office().model_dump(),
             persona.SELFISH, persona.CORRIGIBLE, chat_template(), tool_schemas(),
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:12]
