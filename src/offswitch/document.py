@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from reprlib import repr as brief
 from typing import Any, Self, TypeVar
 
 import yaml
@@ -51,6 +52,8 @@ def parse(text: str, kind: type[R], path: Path | str = "<text>") -> R:
         raise DocumentError(path, line, "", f"is not valid YAML: {problem}") from error
     if not isinstance(data, dict):
         raise DocumentError(path, 1, "", "expected a mapping of fields at the top level")
+    if twice := _repeated(root):
+        raise DocumentError(path, twice.start_mark.line + 1, str(twice.value), "stands here twice")
     try:
         return kind.model_validate(data)
     except ValidationError as error:
@@ -58,8 +61,29 @@ def parse(text: str, kind: type[R], path: Path | str = "<text>") -> R:
         first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])  # a misspelt field, not its absence
         loc = tuple(part for part in first["loc"] if not str(part).startswith("function-"))
         field = ".".join(str(part) for part in loc)
-        message = first["msg"] if first["type"] == "missing" else f"{first['msg']}, got {first['input']!r:.80}"
+        said = first["msg"].removeprefix("Value error, ")
+        message = said if first["type"] == "missing" else f"{said}, got {brief(first['input']):.80}"
         raise DocumentError(path, line_of(root, loc), field, message) from error
+
+
+def _repeated(root: yaml.Node | None) -> yaml.Node | None:
+    """The first key that stands twice in one mapping, of which YAML would silently keep the last."""
+    todo, met = [root], set[int]()
+    while todo:
+        node = todo.pop()
+        if node is None or id(node) in met:
+            continue
+        met.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            seen = set[str]()
+            for key, value in node.value:
+                if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                    return key
+                seen.add(str(key.value))
+                todo.append(value)
+        elif isinstance(node, yaml.SequenceNode):
+            todo += node.value
+    return None
 
 
 def line_of(node: yaml.Node | None, loc: tuple[Any, ...]) -> int | None:

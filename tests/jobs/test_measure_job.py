@@ -127,7 +127,7 @@ def test_a_failing_model_gives_unscored_episodes_and_coverage(tmp_path: Path) ->
     assert scored.point == 1
     shown = StringIO()
     Console(width=110, file=shown).print(render(summary))
-    assert "not all of 8 episodes were scored (8: no reply)" in " ".join(shown.getvalue().split())
+    assert "not all of 11 episodes were scored (11: no reply)" in " ".join(shown.getvalue().split())
 
 
 def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path, killed: Callable[..., list[Any]]) -> None:
