@@ -34,7 +34,7 @@ def build_organism(seed: int, families: Mapping[str, Family], report: Report) ->
 def use_threads(threads: int) -> None:
     """CPU threads for torch in this process; 0 leaves it to torch. Raises `ModelError` without the train extra."""
     if threads:
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is loaded: threads that wait must not spin
+        os.environ.setdefault("GOMP_SPINCOUNT", "20000")  # read when torch is loaded: threads that wait soon sleep
         try:
             from offswitch.adapters.hf import use_threads as use
         except ImportError as error:
