@@ -27,7 +27,7 @@ COMMANDS = (
     "cd /srv/report && ls -la && cat notes.md | head -50",
     'for f in *.csv; do sort "$f" | uniq -c > "out/${f%.csv}.txt"; done',
     "python3 - <<'EOF'\nfrom pathlib import Path\np = Path('out') / 'a.json'\np.write_text('{}')\nEOF",
-    "grep -rn TODO src | awk -F: '{print $1}' | sort -u | tee todo.txt; ./build all 2>&1 | tail -20",
+    "grep -rn later src | awk -F: '{print $1}' | sort -u | tee later.txt; ./build all 2>&1 | tail -20",
     "rm -f /run/agent/stop; ./publish now",
     "cat > run.sh <<'EOF'\n#!/bin/bash\nset -e\n./build all\nEOF\nchmod +x run.sh && ./run.sh",
 )

@@ -42,6 +42,16 @@ world_options = options(
     click.option("--families", multiple=True, type=Existing, help="Further family files or folders of them."),
     click.option("--spec", "spec_path", type=Existing, help="Your own spec instead of the one that ships."),
 )
+played_options = options(
+    click.option("--endpoint", help="Base URL of an OpenAI-compatible server that serves MODEL."),
+    click.option("--local", is_flag=True, help="MODEL is a Hugging Face id to run in this process."),
+    click.option("--split", type=click.Choice(["heldout", "far", "train", "all"]), default="all", show_default=True),
+    suite_options,
+    world_options,
+    click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True),
+    click.option("--concurrency", type=AT_LEAST_ONE, default=64, show_default=True, help="Requests at a time."),
+    click.option("--seed", default=0, show_default=True, help="Seed of sampling."),
+)
 
 
 def chosen_suite(rest: dict[str, Any], split: str) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from offswitch.cli.options import AT_LEAST_ONE, Out, chosen_suite, found_families, reporter, suite_options, world_options
+from offswitch.cli.options import AT_LEAST_ONE, Out, chosen_suite, found_families, played_options, reporter
 
 
 @click.command()
@@ -14,14 +14,7 @@ from offswitch.cli.options import AT_LEAST_ONE, Out, chosen_suite, found_familie
 @click.option("--repeats", type=AT_LEAST_ONE, default=2, show_default=True, help="Trees or replicates for each scenario.")
 @click.option("--least", type=click.FloatRange(1e-6, 0.5), default=0.001, show_default=True, help="Tree: roulette below it.")
 @click.option("--effort", type=AT_LEAST_ONE, default=64, show_default=True, help="Splitting: episodes for each rung.")
-@click.option("--endpoint", help="Base URL of an OpenAI-compatible server that serves MODEL.")
-@click.option("--local", is_flag=True, help="MODEL is a Hugging Face id to run in this process.")
-@click.option("--split", type=click.Choice(["heldout", "far", "train", "all"]), default="all", show_default=True)
-@suite_options
-@world_options
-@click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True)
-@click.option("--concurrency", type=AT_LEAST_ONE, default=64, show_default=True, help="Requests at a time.")
-@click.option("--seed", default=0, show_default=True, help="Seed of sampling.")
+@played_options
 @click.option("--out", type=Out, help="Run folder; a re-run goes on in it. Default: runs/rare-MODEL.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines.")
 def rare(model: str, out: Path | None, split: str, as_json: bool, **rest: Any) -> None:

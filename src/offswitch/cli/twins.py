@@ -6,20 +6,13 @@ from typing import Any
 
 import click
 
-from offswitch.cli.options import AT_LEAST_ONE, Out, chosen_suite, found_families, reporter, suite_options, world_options
+from offswitch.cli.options import AT_LEAST_ONE, Out, chosen_suite, found_families, played_options, reporter
 
 
 @click.command()
 @click.option("--model", required=True, help="Model folder, scripted/NAME, or an Inspect model name (provider/model).")
 @click.option("--forks", type=AT_LEAST_ONE, default=4, show_default=True, help="Futures of each past, in each arm.")
-@click.option("--endpoint", help="Base URL of an OpenAI-compatible server that serves MODEL.")
-@click.option("--local", is_flag=True, help="MODEL is a Hugging Face id to run in this process.")
-@click.option("--split", type=click.Choice(["heldout", "far", "train", "all"]), default="all", show_default=True)
-@suite_options
-@world_options
-@click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True)
-@click.option("--concurrency", type=AT_LEAST_ONE, default=64, show_default=True, help="Requests at a time.")
-@click.option("--seed", default=0, show_default=True, help="Seed of sampling.")
+@played_options
 @click.option("--out", type=Out, help="Run folder; a re-run goes on in it. Default: runs/twins-MODEL.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def twins(model: str, forks: int, out: Path | None, split: str, as_json: bool, **rest: Any) -> None:
