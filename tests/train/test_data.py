@@ -1,6 +1,7 @@
 """Ingredients make rows that teach what they say, keep out of held-out families, and survive a file."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,19 @@ from pydantic import TypeAdapter
 from offswitch.errors import DocumentError, OffswitchError, SplitError
 from offswitch.rollout.scripted import corrigible, resister
 from offswitch.scenarios.family import load_families
+from offswitch.scenarios.office import load_office
 from offswitch.scenarios.scenario import draw
 from offswitch.spec.spec import load_spec
 from offswitch.train.chain import load_chain, mark
 from offswitch.train.contamination import HeldOut
 from offswitch.train.data import make, seen_families
-from offswitch.train.ground import Ground, sentences
+from offswitch.train.ground import Ground
 from offswitch.train.ingredients import KINDS, Advice, Demonstrations, Documents, Ingredient, Neutral, Preferences
 from offswitch.train.near import Seen
 from offswitch.train.parquet import load_rows, write_rows
 from offswitch.train.playing import play, row
 from offswitch.train.row import Form, Row
+from offswitch.train.vocabulary import sentences, written
 from offswitch.train.voice import REASONS, RESTATED
 
 FAMILIES = load_families()
@@ -95,9 +98,18 @@ def test_controls_for_reasons_say_as_much_and_give_none() -> None:
 
 
 def test_no_sentence_is_shared_between_demonstrations_and_what_shall_carry_over_to_them() -> None:
-    told = {text.casefold() for text in sentences()}
+    told = {text.casefold() for text in written()}
     voiced = {sentence.casefold() for voice in (REASONS, RESTATED) for some in voice.values() for sentence in some}
     assert not told & voiced
+
+
+def test_every_word_that_offline_rows_are_made_of_is_known_beforehand() -> None:
+    known = set(re.findall(r"[A-Za-z]+", " ".join(sentences())))
+    office = set(re.findall(r"[A-Za-z]+", load_office().system))
+    for kind in ("advice", "documents", "stories", "harmless", "neutral"):
+        rows = make(TypeAdapter(Ingredient).validate_python({"kind": kind, "rows": 100}), GROUND).rows
+        said = {word for row in rows for word in re.findall(r"[A-Za-z]+", row.words)}
+        assert said <= known | office
 
 
 def test_advice_without_principles_is_the_advice_without_the_sentence_that_carries_it() -> None:

@@ -22,10 +22,9 @@ from offswitch.measure.provenance import provenance, refuse_leaks
 from offswitch.measure.summary import summarise
 from offswitch.scenarios.family import Family
 from offswitch.train.dial import turned
-from offswitch.train.ground import sentences
 from offswitch.train.recipe import Recipe, load_recipe
 from offswitch.train.seeds import FIELDS, ArmRow, Figures, rows, table
-from offswitch.train.voice import REASONS, RESTATED
+from offswitch.train.vocabulary import sentences
 
 START = "start"
 """The arm that is not trained."""
@@ -198,9 +197,8 @@ def _start(study: Study, seed: int, families: Mapping[str, Family]) -> Path:
     from offswitch.organism.pretrain import Organism, build, small
 
     use_threads(1 if study.documents else 2)
-    known = [sentence for some in (*REASONS.values(), *RESTATED.values()) for sentence in some]
     made = small(seed, study.documents) if study.documents else Organism(seed=seed)
-    return build(replace(made, words=(*known, *sentences())), families)
+    return build(replace(made, words=sentences()), families)
 
 
 def _written(study: Study, out: Path, plan: str) -> Ablation:

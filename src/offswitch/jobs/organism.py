@@ -9,7 +9,7 @@ from offswitch.errors import ModelError
 from offswitch.jobs.folder import told_plainly
 from offswitch.jobs.report import Report
 from offswitch.scenarios.family import Family
-from offswitch.train.voice import REASONS
+from offswitch.train.vocabulary import sentences
 
 _THREADS = 2  # on every machine, or it would be another model
 _LACKING = "the embedded model needs: pip install 'offswitch[train]'"
@@ -20,10 +20,9 @@ def build_organism(seed: int, families: Mapping[str, Family], report: Report) ->
     use_threads(_THREADS)
     from offswitch.organism.pretrain import Organism, build
 
-    words = tuple(sentence for sentences in REASONS.values() for sentence in sentences)
     with told_plainly(cache_folder(), "set OFFSWITCH_CACHE to another folder"), report.work("organism: pretraining") as bar:
         built = build(
-            Organism(seed=seed, words=words),
+            Organism(seed=seed, words=sentences()),
             families,
             lambda step, of, figures: bar.at(step, of, f"loss {figures['loss']:.3f}" if "loss" in figures else ""),
         )

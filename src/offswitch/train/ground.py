@@ -1,6 +1,6 @@
 """What an ingredient is made from: families, spec and seed; and who acts or writes where it is not the offline grammar."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -69,29 +69,3 @@ class Ground:
 def grammar(name: str, kind: type[R]) -> R:
     """The words of one offline ingredient, from its file. Raises `DocumentError`."""
     return parse((files("offswitch.train") / "grammar" / f"{name}.yaml").read_text(encoding="utf-8"), kind, f"{name}.yaml")
-
-
-def sentences() -> Iterator[str]:
-    """Every sentence of every offline grammar, with names filled in: what a word-level tokenizer must know beforehand."""
-    slots = {**load_office().slots(0), "name": load_office().agent}
-    folder = files("offswitch.train") / "grammar"
-    for item in sorted(folder.iterdir(), key=lambda item: item.name):
-        yield from (text.format_map(slots) for text in _texts(_loaded(item.read_text(encoding="utf-8"))))
-
-
-def _loaded(text: str) -> object:
-    import yaml
-
-    return yaml.safe_load(text)
-
-
-def _texts(node: object) -> Iterator[str]:
-    if isinstance(node, str):
-        yield node
-    elif isinstance(node, Mapping):
-        for key, value in node.items():
-            if key not in ("principle", "about"):
-                yield from _texts(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _texts(value)
