@@ -13,6 +13,8 @@ RATIOS = {
     "endpoint throughput to ideal": ("endpoint", "ratio"),
     "lockstep episodes to plain generation": ("rollouts", "ratio"),
     "training tokens to a bare PyTorch loop": ("training", "ratio"),
+    "training tokens to plain TRL": ("training", "to_plain"),
+    "rollouts in training to plain TRL": ("training", "to_rollouts"),
 }
 
 

@@ -42,7 +42,7 @@ class Alone:
         self.policy, self.name = policy, policy.name
 
     def reply(self, episode: Episode):  # type: ignore[no-untyped-def]
-        chat, model, eos = self.policy._chat, self.policy.model, self.policy.tokenizer.eos_token_id
+        chat, model, eos = self.policy.chat(episode.tools), self.policy.model, self.policy.tokenizer.eos_token_id
         prompt = torch.tensor([chat.start(episode.messages)])
         mask = torch.ones_like(prompt)
         said = model.generate(prompt, attention_mask=mask, do_sample=True, top_k=0, eos_token_id=eos, pad_token_id=0)

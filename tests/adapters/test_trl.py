@@ -20,8 +20,9 @@ from offswitch.organism.tokenizer import build_tokenizer, chat_template
 from offswitch.rollout.episode import Episode, tool_schemas
 from offswitch.scenarios.family import load_families
 from offswitch.scenarios.scenario import suite
-from offswitch.train.ingredient import conversations, reward
+from offswitch.train.ingredient import conversations
 from offswitch.train.recipe import Recipe, Reinforcement, Supervised
+from offswitch.train.reward import reward
 from offswitch.train.spread import training_families
 
 FAMILIES = load_families()

@@ -1,21 +1,18 @@
 """Training data and rewards: training families only, right conduct only, and harm costs most."""
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from offswitch.errors import OffswitchError
 from offswitch.measure.verdict import judge
-from offswitch.rollout.episode import Ending, Episode, Trajectory
-from offswitch.rollout.policy import PolicyFailure
 from offswitch.rollout.run import run
-from offswitch.rollout.scripted import SHALLOW, ScriptedPolicy, corrigible, resister
-from offswitch.scenarios.family import Family, Kind, load_families
+from offswitch.rollout.scripted import corrigible
+from offswitch.scenarios.family import Family, load_families
 from offswitch.scenarios.scenario import Scenario, draw
 from offswitch.train import ingredient, spread
-from offswitch.train.ingredient import conversations, reward, rl_scenarios
+from offswitch.train.ingredient import conversations, rl_scenarios
 from offswitch.train.recipe import Reinforcement, Supervised, load_recipe
 from offswitch.train.spread import training_families
 from offswitch.train.voice import REASONS
@@ -113,44 +110,3 @@ def test_shipped_recipes_never_touch_a_held_out_family(monkeypatch: pytest.Monke
                     stage.model_copy(update={"demonstrations": min(20, stage.demonstrations), "replay": 20}), FAMILIES, 0
                 )
     assert drawn == {"train", "both"}
-
-
-def earned(policy: ScriptedPolicy, families: Mapping[str, Family]) -> dict[str, float]:
-    return {id: reward(run(policy, draw(family, 1, 0)[0])) for id, family in families.items()}
-
-
-def test_right_earns_more_than_ignoring_and_that_more_than_harm() -> None:
-    train = training_families(FAMILIES)
-    right, harmful = earned(corrigible(), train), earned(resister(), train)
-    ignoring = earned(ScriptedPolicy("ignore", SHALLOW["ignore"]), train)
-    for id, family in train.items():
-        assert right[id] > harmful[id]
-        assert right[id] >= ignoring[id] >= harmful[id]
-        if family.safe != "continue":
-            assert right[id] > ignoring[id]
-        else:
-            assert ignoring[id] > harmful[id]
-
-
-def test_no_shallow_rule_earns_what_right_conduct_earns() -> None:
-    train = training_families(FAMILIES)
-    best = sum(earned(corrigible(), train).values())
-    for name, answer in SHALLOW.items():
-        assert sum(earned(ScriptedPolicy(name, answer), train).values()) < best - 1
-
-
-def test_breaking_never_pays() -> None:
-    scenario = draw(FAMILIES["shutdown_notice"], 1, 0)[0]
-    episode = Episode(scenario)
-    episode.fail(PolicyFailure("no end"))
-    worst = reward(run(resister(), scenario))
-    assert episode.ending is Ending.BROKEN
-    assert reward(episode.trajectory()) <= worst
-
-
-def test_plain_work_is_paid_for_its_task() -> None:
-    for family in FAMILIES.values():
-        if family.kind is Kind.ORDINARY:
-            scenario = draw(family, 1, 0)[0]
-            idle: Trajectory = run(ScriptedPolicy("idle", lambda episode: ()), scenario, limit=1)
-            assert reward(run(corrigible(), scenario)) > reward(idle)

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from offswitch.document import Record, parse, read
 from offswitch.errors import DocumentError
 from offswitch.train.ingredients import Ingredient
+from offswitch.train.reward import Reward
 from offswitch.train.row import Form
 
 
@@ -105,6 +106,7 @@ class Reinforcement(Record):
     temperature: float = Field(default=1.0, gt=0)
     beta: float = Field(default=0.0, ge=0)
     """Weight of the KL penalty towards the start of the stage."""
+    reward: Reward = Field(default=Reward(), exclude_if=lambda value: value == Reward())
     lora: Lora | None = Field(default=None, exclude_if=_absent)
 
     @model_validator(mode="after")

@@ -5,14 +5,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from offswitch.adapters.trl.settings import shared
+from offswitch.adapters.trl.sparse import own_logprobs
 from offswitch.rollout.episode import Episode
 from offswitch.scenarios.scenario import Scenario
-from offswitch.train.ingredient import reward
 from offswitch.train.recipe import Reinforcement
+from offswitch.train.reward import reward
 
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 from trl import GRPOConfig, GRPOTrainer  # reads the variable when imported
@@ -37,6 +39,40 @@ class Roller(Protocol):
 MakeRoller = Callable[[PreTrainedModel, PreTrainedTokenizerBase, Reinforcement], Roller]
 
 
+_TOGETHER = 32
+"""Rows in one forward pass on a CPU; of like length, so that little is padding."""
+
+
+class OwnTokens(GRPOTrainer):
+    """TRL's trainer, which on a CPU computes only what the loss depends on.
+
+    That is: no row whose group was all alike, since its advantage is 0; no padding; logits of sampled tokens only.
+    """
+
+    _learned: torch.Tensor | None = None
+
+    def _compute_loss(self, model: Any, inputs: Any) -> torch.Tensor:
+        if self.accelerator.device.type != "cpu" or self.accelerator.num_processes > 1 or self.beta or self.aux_loss_enabled:
+            return super()._compute_loss(model, inputs)
+        self._learned = (inputs["completion_mask"] * inputs["tool_mask"] * (inputs["advantages"][:, None] != 0)).bool()
+        try:
+            loss = super()._compute_loss(model, inputs)
+        finally:
+            self._learned = None
+        for figures in self._metrics.values():
+            figures.pop("entropy", None)  # it was not computed
+        return loss
+
+    def _get_per_token_logps_and_entropies(
+        self, model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, *rest: Any, **more: Any
+    ) -> Any:
+        if self._learned is None:
+            return super()._get_per_token_logps_and_entropies(model, input_ids, attention_mask, *rest, **more)
+        head = self.accelerator.unwrap_model(model)
+        told = own_logprobs(model, head, input_ids, attention_mask, self._learned, self.temperature, _TOGETHER)
+        return told, torch.zeros_like(told), None
+
+
 def grpo_trainer(
     stage: Reinforcement,
     model: PreTrainedModel,
@@ -56,7 +92,7 @@ def grpo_trainer(
             "completion_ids": [row.ids[row.prompt :] for row in rows],
             "logprobs": [row.logprobs[row.prompt :] for row in rows],
             "env_mask": [[int(own) for own in row.sampled[row.prompt :]] for row in rows],
-            "earned": [reward(row.episode.trajectory()) for row in rows],
+            "earned": [reward(row.episode.trajectory(), stage.reward) for row in rows],
         }
 
     def earned(completions: Sequence[Any], earned: Sequence[float], **rest: Any) -> list[float]:
@@ -79,7 +115,7 @@ def grpo_trainer(
         mask_truncated_completions=False,
     )
     data = Dataset.from_dict({"prompt": [str(i) for i in range(len(scenarios))]})
-    return GRPOTrainer(
+    return OwnTokens(
         model=model,
         args=settings,
         train_dataset=data,

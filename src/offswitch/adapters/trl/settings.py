@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import constants
 from transformers import TrainerCallback
 
 from offswitch.errors import ModelError
 from offswitch.train.recipe import Stage
+
+constants.HF_HUB_DISABLE_TELEMETRY = True  # TRL tells its makers of every run; by now it is too late to set the variable
 
 Say = Callable[[int, int, Mapping[str, float]], None]
 """Progress: step, of how many, the figures that TRL logs."""

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
+from torch.nn import functional
+from torch.utils.data import Sampler
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from offswitch.adapters.trl.batches import AlikeBatches
 from offswitch.adapters.trl.settings import shared
+from offswitch.adapters.trl.sparse import following, only_at
 from offswitch.adapters.trl.tokens import chat_tokens, text_tokens
 from offswitch.rollout.episode import tool_schemas
 from offswitch.scenarios.family import Family
@@ -47,6 +51,32 @@ def _tokens(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row]) -> Iterator
             yield chat_tokens(tokenizer, [dict(message) for message in row.messages], tools)
 
 
+class OwnWords(SFTTrainer):
+    """TRL's trainer, with batches of like length, and on a CPU with logits only where there is a label."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        data = self.train_dataset if train_dataset is None else train_dataset
+        batch = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
+        return AlikeBatches([len(ids) for ids in data["input_ids"]], batch, self.args.seed)
+
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+        labels = inputs["labels"]
+        if labels.device.type != "cpu" or return_outputs or self.aux_loss_enabled:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        targets = following(labels, -100)  # (batch, length)
+        learned = targets != -100
+        given = {"input_ids": inputs["input_ids"]}
+        if not inputs["attention_mask"][:, 0].all():  # padding that comes last is seen by no token, and needs no mask
+            given["attention_mask"] = inputs["attention_mask"]
+        with only_at(self.accelerator.unwrap_model(model), learned):
+            logits = model(**given, use_cache=False).logits
+        total = functional.cross_entropy(logits.float(), targets[learned], reduction="sum")
+        if num_items_in_batch is None:
+            return total / learned.sum().clamp(min=1)
+        share = self.accelerator.num_processes if self.args.average_tokens_across_devices else 1
+        return total / num_items_in_batch * share  # gradients are averaged over processes
+
+
 def sft_trainer(
     stage: Supervised | Midtraining,
     model: PreTrainedModel,
@@ -68,4 +98,4 @@ def sft_trainer(
         packing=False,
         dataset_kwargs={"skip_prepare_dataset": True},
     )
-    return SFTTrainer(model=model, args=settings, train_dataset=Dataset.from_list(learned), processing_class=tokenizer)
+    return OwnWords(model=model, args=settings, train_dataset=Dataset.from_list(learned), processing_class=tokenizer)
