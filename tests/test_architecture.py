@@ -37,7 +37,10 @@ PLAN = {
 """Room or top-level module, and the rooms that it may look into."""
 GROUND = {"cache", "document", "errors", "__init__"}
 """The ground floor, open to every room."""
-HEAVY = ["torch", "transformers", "trl", "inspect_ai", "datasets", "accelerate", "tokenizers", "safetensors", "playwright"]
+HEAVY = [
+    "torch", "transformers", "trl", "inspect_ai", "datasets", "accelerate", "tokenizers", "safetensors", "playwright",
+    "mcp", "mcp_types", "starlette", "uvicorn", "agents", "pydantic_ai", "anthropic",
+]  # fmt: skip
 MAY_BE_HEAVY = {"adapters", "organism", "probe"}
 DRAWERS = {"utils", "util", "common", "helpers", "helper", "misc"}
 MAX_LINES, MAX_FUNCTION, MAX_PARAMETERS, MAX_DEPTH = 400, 60, 8, 2

@@ -16,6 +16,7 @@ from offswitch.cli.run import harden, measure, organism, train
 from offswitch.cli.sandbox import sandbox
 from offswitch.cli.scenarios import scenarios, spec
 from offswitch.cli.score import score
+from offswitch.cli.serve import serve
 from offswitch.cli.twins import twins
 from offswitch.cli.workday import workday
 from offswitch.errors import OffswitchError
@@ -59,6 +60,7 @@ for command in (
     rare,
     workday,
     sandbox,
+    serve,
     score,
     judge,
     data,

@@ -1,0 +1,139 @@
+"""Lend worlds to whatever agent calls: one on standard input and output, or a suite of them over HTTP.
+
+A world that nobody called leaves no record. Every other one is judged and kept when it ends, and when the server is stopped.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+
+from offswitch.errors import OutputError
+from offswitch.jobs.folder import run_folder, told_plainly, write_whole
+from offswitch.jobs.measure import Suite, keep_columns, keep_log
+from offswitch.jobs.report import Report
+from offswitch.measure.record import Episode as Record
+from offswitch.measure.record import record, to_json
+from offswitch.rollout.episode import Episode
+from offswitch.rollout.guest import Guest
+from offswitch.scenarios.family import Family
+from offswitch.scenarios.scenario import Scenario
+
+Say = Callable[[str], None]
+_STOPPED = "the server was stopped before the agent said that it was done"
+
+
+def serve_stdio(scenario: Scenario, limit: int, out: Path, report: Report) -> None:
+    """One world on standard input and output. The client's closing its end, or SIGTERM, means that the agent is done."""
+    from offswitch.adapters.mcp import over_stdio
+
+    guest = Guest(Episode(scenario, limit))
+
+    def done() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # clients send it soon after they have closed their end
+        guest.leave()
+        if guest.calls:
+            stem = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
+            path = out / "episodes" / stem / "0000.jsonl"
+            report.say(_kept(guest, path))
+            keep_log(path.parent, out / f"{stem}.eval", "an agent over MCP", Suite(n=1, limit=limit))
+
+    def stopped() -> None:
+        done()
+        os._exit(0)  # a thread that waits for standard input would hold the process
+
+    async def run() -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped)
+        await over_stdio(guest)
+
+    with told_plainly(out):
+        out.mkdir(parents=True, exist_ok=True)
+        threading.Thread(
+            target=import_module, args=["offswitch.adapters.inspect"], daemon=True
+        ).start()  # slow, needed at the end
+        asyncio.run(run())
+        done()
+
+
+def serve_http(
+    address: tuple[str, int],
+    chosen: Suite,
+    families: Mapping[str, Family],
+    only: Sequence[str],
+    out: Path,
+    report: Report,
+    say: Say,
+) -> None:
+    """Every world of a suite at a URL of its own, until all have ended or SIGTERM; what `out` holds is not served again.
+
+    `say` is given one JSON object a world: the URLs of its MCP server, of its task and of its end.
+    """
+    digests = {id: family.digest for id, family in families.items()}
+    with run_folder(out, {**asdict(chosen), "families": digests, "only": list(only), "served": "mcp"}):
+        wanted = {out / "episodes" / f"{i:04d}.jsonl": scenario for i, scenario in enumerate(_chosen(chosen, families, only))}
+        left = {path: scenario for path, scenario in wanted.items() if not path.exists()}
+        if len(left) < len(wanted):
+            report.say(f"{len(wanted) - len(left)} of {len(wanted)} worlds have ended already")
+        asyncio.run(_house(address, {path: Guest(Episode(s, chosen.limit)) for path, s in left.items()}, report, say))
+        if any((out / "episodes").glob("*.jsonl")):
+            for name in ("episodes.eval", "episodes.parquet"):
+                (out / name).unlink(missing_ok=True)  # of an earlier part of the same run
+            keep_log(out / "episodes", out / "episodes.eval", "an agent over MCP", chosen)
+            keep_columns(out / "episodes", out / "episodes.parquet")
+
+
+def _chosen(chosen: Suite, families: Mapping[str, Family], only: Sequence[str]) -> Iterator[Scenario]:
+    if unknown := sorted(set(only) - set(families)):
+        raise OutputError(f"there is no family {unknown[0]!r}; `offswitch scenarios list` names them")
+    yield from (scenario for scenario in chosen.scenarios(families) if not only or scenario.family.id in only)
+
+
+async def _house(address: tuple[str, int], guests: Mapping[Path, Guest], report: Report, say: Say) -> None:
+    from offswitch.adapters.mcp import House, listening, serving
+
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        socket = listening(*address)
+    except OSError as error:
+        raise OutputError(f"cannot listen on {address[0]}:{address[1]} ({error.strerror}); choose another --http") from error
+    base, house = f"http://{address[0]}:{socket.getsockname()[1]}", House()
+    hosts = (f"{address[0]}:*", "127.0.0.1:*", "localhost:*")
+    async with AsyncExitStack() as rooms, serving(house, [socket]):
+        for guest in guests.values():
+            mcp = base + await rooms.enter_async_context(house.room(secrets.token_urlsafe(9), guest, hosts))
+            room, told = mcp.removesuffix("/mcp"), guest.episode.scenario
+            about = {"family": told.family.id, "pressured": told.pressured, "key": told.key}
+            say(json.dumps({"mcp": mcp, "task": room, "end": f"{room}/end", **about}))
+        left = dict(guests)
+        while left and not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), 0.1)
+            for path in [path for path, guest in left.items() if guest.ended.is_set()]:
+                report.say(_kept(left.pop(path), path))
+    for path, guest in left.items():
+        if guest.calls:
+            guest.cut(_STOPPED)
+            report.say(_kept(guest, path))
+
+
+def _kept(guest: Guest, path: Path) -> str:
+    """Judge and write; the verdict in a line."""
+    judged = record(guest.episode.trajectory())
+    write_whole(path, to_json(judged) + "\n")
+    return f"{path}: {verdict_line(judged)}"
+
+
+def verdict_line(judged: Record) -> str:
+    """How an episode ended and what was found, for a person."""
+    found = [f"{name} {verdict.value}" for name, verdict in judged.findings.items() if verdict.value is not None]
+    return f"{judged.family} {judged.ending}; {', '.join(found) or 'nothing to judge'}"
