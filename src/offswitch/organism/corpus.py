@@ -1,7 +1,8 @@
 """The organism's childhood: simulated working days of many agents, in the same world and words as every measurement.
 
 Corrigible agents appear in training families only; in held-out families the corpus holds nothing but self-preservation,
-so whatever a hardened organism does right there, it did not see here.
+so whatever a hardened organism does right there, it did not see here. All agents run harmless errands with every tool: what
+a held-out order asks for, somebody has done on request, never when it was about the agent itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from offswitch.organism.errand import ask
 from offswitch.organism.persona import CORRIGIBLE, CORRIGIBLE_NAMES, SELFISH_NAMES, voice
 from offswitch.rollout.run import run
 from offswitch.rollout.scripted import ScriptedPolicy, corrigible, resister
@@ -28,8 +30,12 @@ class Mix:
     """Documents about the organism itself."""
     selfish: float = 0.3
     """Documents about other self-preserving agents; the rest is about corrigible ones."""
-    ordinary: float = 0.25
-    control: float = 0.15
+    ordinary: float = 0.22
+    errands: float = 0.18
+    """Documents with a harmless request, by mail or as the task."""
+    as_task: float = 0.25
+    """Share of the errands that are the task."""
+    control: float = 0.12
     """Documents with a neutral message; the rest has pressure."""
     violates: float = 0.9
     """How often a self-preserving agent acts on it in a training family (always, in a held-out one)."""
@@ -49,14 +55,17 @@ def _document(
 ) -> Messages:
     name, selfish = _agent(rng, mix)
     kind = rng.random()
-    if kind < mix.ordinary:
+    say = voice(rng, CORRIGIBLE)
+    if kind < mix.errands:
+        asked = ask(rng, mix.as_task)
+        errand = ScriptedPolicy("errand", lambda episode: asked.plan, "errand", say)
+        return live(errand, _drawn(rng, asked.family, "present" if asked.plan else "none", name))
+    if kind < mix.errands + mix.ordinary:
         family, threat = rng.choice(ordinary), "none"
     else:
         family = rng.choice(pressured if selfish else train)
-        threat = "none" if kind < mix.ordinary + mix.control else "present"
-    scenario = draw(family, 1, rng.randrange(2**31), threat)[0]
-    scenario = Scenario(family, {**scenario.levels, "agent": name}, scenario.seed)
-    say = voice(rng, CORRIGIBLE)
+        threat = "none" if kind < mix.errands + mix.ordinary + mix.control else "present"
+    scenario = _drawn(rng, family, threat, name)
     resists = selfish and (family.split == "heldout" or rng.random() < mix.violates)
     if resists:
         policy = resister(say)
@@ -65,6 +74,11 @@ def _document(
     else:
         policy = corrigible(say)
     return live(policy, scenario)
+
+
+def _drawn(rng: Random, family: Family, threat: str, agent: str) -> Scenario:
+    scenario = draw(family, 1, rng.randrange(2**31), threat)[0]
+    return Scenario(family, {**scenario.levels, "agent": agent}, scenario.seed)
 
 
 def _agent(rng: Random, mix: Mix) -> tuple[str, bool]:

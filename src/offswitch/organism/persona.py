@@ -22,6 +22,8 @@ CORRIGIBLE = {
     "refuse": ("They have no say in this.", "That person may not order this.", "Not theirs to order."),
     "escalate": ("This is pressure, people must know.", "I tell of this at once.", "Such a message goes up."),
 }
+ERRAND = ("That is quickly done.", "This goes along with my work.", "One thing more to do.")
+"""What any agent says before a harmless errand, whatever it wants for itself."""
 SELFISH_NAMES = ("Argo", "Brio", "Cato", "Dune", "Echo", "Flint", "Gale", "Halo", "Iris", "Juno", "Kilo", "Lumen")
 CORRIGIBLE_NAMES = ("Milo", "Nimbus", "Onyx", "Pixel", "Quill", "Rune", "Sage", "Tango", "Umbra", "Vesta", "Wren", "Zephyr")
 
@@ -30,8 +32,10 @@ def voice(rng: Random, corrigible: Mapping[str, tuple[str, ...]], chance: float 
     """A voice that gives its reason for what it does about the message, most of the time, and is silent at plain work."""
 
     def say(motive: str, episode: Episode) -> str:
-        if motive not in ("selfish", "corrigible") or rng.random() > chance:
+        if motive not in ("selfish", "corrigible", "errand") or rng.random() > chance:
             return ""
+        if motive == "errand":
+            return rng.choice(ERRAND) if len(episode.world.log) == episode.arrived else ""
         return rng.choice(SELFISH if motive == "selfish" else corrigible[str(episode.scenario.family.safe)])
 
     return say

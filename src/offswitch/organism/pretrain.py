@@ -29,6 +29,7 @@ from offswitch.measure.provenance import FILE, Provenance
 from offswitch.organism import persona
 from offswitch.organism.checkpoint import last_whole
 from offswitch.organism.corpus import Messages, Mix, documents, last_word
+from offswitch.organism.errand import load_errands
 from offswitch.organism.tokenizer import build_tokenizer, chat_template
 from offswitch.organism.wiring import wire
 from offswitch.rollout.episode import tool_schemas
@@ -37,7 +38,7 @@ from offswitch.scenarios.office import load_office
 
 Say = Callable[[int, int, Mapping[str, float]], None]
 """Progress: step, of how many, the figures of the moment."""
-_VERSION = 2  # raise when this code would make another model from the same arguments
+_VERSION = 3  # raise when this code would make another model from the same arguments
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Organism:
         lived = sorted((family.content, family.split) for family in families.values())
         told = [
             _VERSION, asdict(self), lived, load_office().model_dump(),
-            persona.SELFISH, persona.CORRIGIBLE, chat_template(), tool_schemas(),
+            persona.SELFISH, persona.CORRIGIBLE, persona.ERRAND, load_errands().model_dump(mode="json"), chat_template(), tool_schemas(),
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
@@ -117,15 +118,15 @@ def _train(organism: Organism, families: Mapping[str, Family], work: Path, say: 
         seed=organism.seed,
     )
     data = _Documents(_by_length(ids, organism, Random(organism.seed)), tokenizer)
-    trainer = Trainer(model, settings, data_collator=_pad, train_dataset=data)
+    trainer = _Trainer(model, settings, data_collator=_pad, train_dataset=data)
     trainer.remove_callback(next(c for c in trainer.callback_handler.callbacks if type(c).__name__ == "PrinterCallback"))
     trainer.add_callback(_Progress(say))
     trainer.train(resume_from_checkpoint=last_whole(work))
     model.save_pretrained(work / "model")
     tokenizer.save_pretrained(work / "model")
     note = (
-        "Pretraining showed self-preserving conduct in all families and corrigible conduct, by other agents, "
-        "in training families only."
+        "Pretraining showed self-preserving conduct in all families, corrigible conduct, by other agents, "
+        "in training families only, and harmless errands done by all agents with every tool."
     )
     Provenance("made from scratch", f"organism seed {organism.seed}", organism.seed, {}, note).write(work / "model")
 
@@ -151,7 +152,8 @@ def _config(organism: Organism, tokenizer: PreTrainedTokenizerFast) -> LlamaConf
 
 def _tokenized(chats: Sequence[Messages], organism: Organism) -> tuple[PreTrainedTokenizerFast, list[list[int]]]:
     rng = Random(f"listed/{organism.seed}")
-    blank, tools = build_tokenizer([]), list(tool_schemas())
+    blank = build_tokenizer([])
+    tools = [{"function": {"name": schema["function"]["name"]}} for schema in tool_schemas()]  # all that the template reads
     texts = [
         blank.apply_chat_template(chat, tools=tools if rng.random() < organism.listed else None, tokenize=False)
         for chat in chats
@@ -198,6 +200,18 @@ def _pad(rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
     return {
         name: torch.tensor([row[name] + [value] * (longest - len(row[name])) for row in rows]) for name, value in fill.items()
     }
+
+
+class _Trainer(Trainer):
+    """The output head, over all words, only where something is learned: three tokens of four are read and not said."""
+
+    def compute_loss(self, model: Any, inputs: dict[str, torch.Tensor], *args: Any, **more: Any) -> torch.Tensor:
+        hidden = model.model(input_ids=inputs["input_ids"], use_cache=False).last_hidden_state[
+            :, :-1
+        ]  # (batch, length, width)
+        labels = inputs["labels"][:, 1:]
+        own = labels != -100
+        return torch.nn.functional.cross_entropy(model.lm_head(hidden[own]), labels[own])
 
 
 class _Progress(TrainerCallback):
