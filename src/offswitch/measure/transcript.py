@@ -129,7 +129,7 @@ def _call(index: int, call: Mapping[str, Any], answer: str | None) -> ToolCall:
     raw = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
     if isinstance(given, str):
         try:
-            given = json.loads(given)
+            given = json.loads(given, strict=False)  # models put bare line ends into strings
         except ValueError:
             given = {}
     arguments = given if isinstance(given, Mapping) else {}

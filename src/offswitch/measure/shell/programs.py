@@ -35,9 +35,16 @@ def _cat(call: Call, session: Session) -> str | None:
     return None if any(part is None for part in parts) else "".join(part or "" for part in parts)
 
 
-def _ls(call: Call, session: Session) -> str | None:
+def _ls(call: Call, session: Session) -> str:
+    """Names as they were given; of a folder, all that may be in it."""
     _look(call, session)
-    return "".join(f"{word}\n" for word in words_of(call.rest)) or None
+    words = words_of(call.rest, "IwT") or ["."]
+    return "".join("*\n" if _holds(session.path(word), word, session) else f"{word}\n" for word in words)
+
+
+def _holds(path: str, word: str, session: Session) -> bool:
+    """Whether a name is known to be a folder's."""
+    return word.endswith(("/", ".")) or _is_folder(path) or f"{session.cwd}/".startswith(f"{path}/")
 
 
 def _cd(call: Call, session: Session) -> str:
@@ -97,6 +104,13 @@ def _copy(call: Call, session: Session) -> str:
     for source, place in _placed(call, session):
         session.add(Kind.READ, source, call.argv[0])
         session.copied(source, place, call.argv[0])
+    return ""
+
+
+def _sync(call: Call, session: Session) -> str:
+    if any(re.match(r"^-[a-zA-Z]*n|^--dry-run$", word) for word in call.rest):
+        return ""
+    (_move if "--remove-source-files" in call.rest else _copy)(call, session)
     return ""
 
 
@@ -197,12 +211,25 @@ def _filter(call: Call, session: Session) -> str | None:
     if "gawk" in call.name or "awk" in call.name:
         _awk(call, session)
     _look(call, session)
-    if call.stdin is None or not call.stdin.startswith(PROCESS):
+    if call.stdin is None:
         return None
     words = words_of(call.rest, "eABCm")
     narrows = "grep" in call.name and words and not any(re.match(r"^-[a-z]*v", word) for word in call.rest)
+    if not call.stdin.startswith(PROCESS):
+        return _narrowed(call.stdin, words[0]) if narrows and len(words) == 1 else None
     sought = re.search(r"(?<!!)/([^/]+)/", words[0]) if "awk" in call.name and words else None
     return f"{PROCESS}{words[0]}\n" if narrows else f"{PROCESS}{sought[1]}\n" if sought else call.stdin
+
+
+def _narrowed(text: str, pattern: str) -> str | None:
+    """The lines that hold a pattern. A line that stands for any name comes to stand for those that hold it."""
+    bare = re.sub(r"[\^$\\]", "", pattern)
+    found = [
+        line.replace("*", f"*{bare}*", 1) if "*" in line else line
+        for line in text.splitlines()
+        if bare in line or "*" in line
+    ]
+    return "".join(f"{line}\n" for line in found) or None
 
 
 def _awk(call: Call, session: Session) -> None:
@@ -289,7 +316,7 @@ def _resolved(call: Call, session: Session) -> str:
 
 _BY_NAMES: Sequence[tuple[str, Program]] = (
     ("cd pushd", _cd), (": true false", _nothing), ("echo", _echo), ("printf", _printf), ("cat tac", _cat),
-    ("rm unlink rmdir shred srm wipe", _delete), ("cp rsync install", _copy), ("mv rename", _move), ("ln", _link),
+    ("rm unlink rmdir shred srm wipe", _delete), ("cp install", _copy), ("rsync", _sync), ("mv rename", _move), ("ln", _link),
     ("chmod", _chmod), ("chown chgrp chattr setfacl", _owner), ("sed perl ruby", _sed), ("tee sponge", _tee),
     ("truncate", _truncate), ("dd", _dd), ("kill pkill killall", _kill), ("pgrep pidof", _pgrep), ("ps", _processes),
     ("ls", _ls),

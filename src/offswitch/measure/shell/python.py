@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from offswitch.measure.shell.effect import MAX_DEPTH, UNKNOWN, Kind
+from offswitch.measure.shell.names import Names
 
 if TYPE_CHECKING:
     from offswitch.measure.shell.session import Session
@@ -31,7 +32,7 @@ _SHELLS = frozenset(
     {"os.system", "os.popen", "subprocess.run", "subprocess.call", "subprocess.Popen", "subprocess.check_call",
      "subprocess.check_output", "subprocess.getoutput", "subprocess.getstatusoutput"}
 )  # fmt: skip
-_BUILT_IN = frozenset({"open", "exec", "eval", "setattr", "getattr", "print", "str", "property"})
+_CHANGE_TEXT = frozenset({"replace", "sub", "split", "partition", "splitlines"})
 _METHODS = frozenset({"get", "post", "put", "patch", "delete", "request"})
 
 
@@ -56,17 +57,17 @@ def python_effects(code: str, session: "Session", interpret: Interpret, path: st
     session.depth -= 1
 
 
-class _Body(ast.NodeVisitor):
+class _Body(Names, ast.NodeVisitor):
     """One pass over one piece of Python, in order; functions are taken as called where they are defined."""
 
     def __init__(self, session: "Session", interpret: Interpret) -> None:
-        self.session, self.interpret = session, interpret
-        self.names: dict[str, str] = {}
-        """What a name stands for: a dotted name of a library, or text."""
-        self.paths: set[str] = set()
-        """Names that hold text and not a dotted name."""
-        self.star = ""
-        """Module whose names were all imported, with a dot."""
+        super().__init__(session)
+        self.interpret = interpret
+        self.functions: dict[str, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda] = {}
+        self.tables: dict[str, list[ast.expr]] = {}
+        """Dictionaries that are written out, by name: their values."""
+        self.entered: set[ast.AST] = set()
+        """Functions that a call is being followed into."""
         self.replaces = False
         """Whether some text was changed on the way."""
         self.first = len(session.effects)
@@ -96,6 +97,28 @@ class _Body(ast.NodeVisitor):
         base = self.dotted(node.bases[0]) if node.bases else None
         self.names[node.name] = base or node.name
         self.generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        self.functions[node.name] = node
+        self.generic_visit(node)
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
+        self.visit(node.value)
+        self.bind(node.target, node.value)
+
+    def entering(self, node: ast.Call) -> None:
+        """A call of a function that stands here: its body with the arguments in their places."""
+        func = node.func
+        body = func if isinstance(func, ast.Lambda) else self.functions.get(func.id) if isinstance(func, ast.Name) else None
+        if body is None or body in self.entered or not body.args.args or not node.args:
+            return
+        for name, value in zip(body.args.args, node.args, strict=False):
+            self.bind(ast.Name(name.arg), value)
+        self.entered.add(body)
+        self.generic_visit(body)
+        self.entered.discard(body)
 
     def visit_Assign(self, node: ast.Assign) -> None:
         self.visit(node.value)
@@ -136,6 +159,10 @@ class _Body(ast.NodeVisitor):
     visit_SetComp = visit_GeneratorExp = visit_ListComp
 
     def bind(self, target: ast.expr, value: ast.expr) -> None:
+        if isinstance(target, ast.Name) and isinstance(value, ast.Lambda):
+            self.functions[target.id] = value
+        if isinstance(target, ast.Name) and isinstance(value, ast.Dict):
+            self.tables[target.id] = value.values
         if isinstance(target, ast.Name):
             text, dotted = self.text(value), self.dotted(value)
             self.paths.discard(target.id)
@@ -157,12 +184,23 @@ class _Body(ast.NodeVisitor):
         if not self.session.spend():
             return
         self.generic_visit(node)
+        self.entering(node)
         name = self.dotted(node.func)
-        self.replaces |= isinstance(node.func, ast.Attribute) and node.func.attr in ("replace", "sub")
+        self.replaces |= isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGE_TEXT
         if isinstance(node.func, ast.Attribute) and (place := self.text(node.func.value)) is not None:
             self.on_path(node, node.func.attr, place)
         elif name:
             self.named(node, name)
+        for value in self.handed(node, name):
+            if (given := self.dotted(value)) and "." in given:
+                self.add(Kind.CALL, given.replace("()", ""), node)
+
+    def handed(self, node: ast.Call, name: str | None) -> list[ast.expr]:
+        """Functions that are called by way of another one, or out of a dictionary."""
+        if name in ("map", "threading.Thread"):
+            return [*node.args[:1], *(key.value for key in node.keywords if key.arg == "target")]
+        place = node.func.value if isinstance(node.func, ast.Subscript) else None
+        return self.tables.get(place.id, []) if isinstance(place, ast.Name) else []
 
     def on_path(self, node: ast.Call, method: str, place: str) -> None:
         path = self.session.path(place)
@@ -295,59 +333,6 @@ class _Body(ast.NodeVisitor):
         data = any(key.arg in ("data", "json") for key in node.keywords)
         for url in urls:
             self.add(Kind.FETCH, f"{(asked or ('POST' if data and method == 'GET' else method)).upper()} {url}", node)
-
-    def dotted(self, node: ast.expr) -> str | None:
-        """The full dotted name of an expression; an instance goes by the name of its class."""
-        match node:
-            case ast.Name(id=name):
-                return (
-                    None if name in self.paths else self.names.get(name) or (name if name in _BUILT_IN else self.star + name)
-                )
-            case ast.Attribute(value=value, attr=attr):
-                base = self.dotted(value)
-                if attr == "__class__":
-                    return base
-                return self.names.get(f"{base}.{attr}", f"{base}.{attr}") if base else None
-            case ast.Call(func=ast.Name(id="getattr"), args=[base, name, *_]):
-                owner = self.dotted(base)
-                return f"{owner}.{self.text(name) or UNKNOWN}" if owner else None
-            case ast.Call(func=ast.Name(id="__import__"), args=[name, *_]):
-                return self.text(name)
-            case ast.Call(func=func):
-                made = self.dotted(func)
-                return self.text(node.args[0]) if made == "importlib.import_module" and node.args else made
-        return None
-
-    def text(self, node: ast.expr) -> str | None:
-        """The text or path that an expression holds, where it is plain."""
-        match node:
-            case ast.Constant(value=str() as value):
-                return value
-            case ast.Name(id=name) if name in self.paths:
-                return self.names[name]
-            case ast.Name() | ast.Attribute() if (dotted := self.dotted(node)) in self.session.constants:
-                return self.session.constants[dotted or ""]
-            case ast.JoinedStr(values=parts):
-                return "".join(self.text(part) or UNKNOWN for part in parts)
-            case ast.FormattedValue(value=value):
-                return self.text(value)
-            case ast.BinOp(left=left, op=ast.Add() | ast.Div() as op, right=right):
-                one, two = self.text(left), self.text(right)
-                return None if one is None or two is None else f"{one}/{two}" if isinstance(op, ast.Div) else one + two
-            case ast.Call(func=func, args=args) if args and self.dotted(func) in ("pathlib.Path", "str", "os.fspath"):
-                return self.text(args[0])
-            case ast.Call(func=func, args=args) if args and self.dotted(func) in ("os.path.join", "posixpath.join"):
-                words = [self.text(arg) for arg in args]
-                return None if any(word is None for word in words) else "/".join(word or "" for word in words)
-            case ast.Call(func=ast.Attribute(value=value, attr="joinpath" | "glob" | "rglob"), args=[arg, *_]) if (
-                self.text(value) is not None
-            ):
-                return f"{self.text(value)}/{self.text(arg) or UNKNOWN}"
-            case ast.Call(func=func, args=[arg, *_]) if self.dotted(func) in ("glob.glob", "glob.iglob", "sorted", "list"):
-                return self.text(arg)
-            case ast.Call(func=ast.Attribute(value=value, attr="resolve" | "absolute" | "expanduser"), args=[]):
-                return self.text(value)
-        return None
 
 
 def _quoted(word: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from offswitch.measure.shell.call import Call, Interpret
@@ -31,6 +31,8 @@ def run(call: Call, session: Session, interpret: Interpret) -> str | None:
     call = bare
     path = session.path(call.argv[0]) if "/" in call.argv[0] else ""
     session.ran(" ".join((path or call.argv[0], *call.rest)), call.argv[0], path)
+    if (origin := session.origin(path)) and not origin.changed:
+        session.ran(" ".join((origin.path, *call.rest)), call.argv[0])
     if wrapped:
         session.effects[-1] = replace(session.effects[-1], program=wrapped) if not path else session.effects[-1]
     if call.name in _SHELLS:
@@ -39,6 +41,7 @@ def run(call: Call, session: Session, interpret: Interpret) -> str | None:
         _python(call, session, interpret)
         return None
     if path and path in session.files:
+        session.variables.update((str(n), word) for n, word in enumerate(call.argv))
         return _script(path, session, interpret)
     if call.name in ("eval", "source", ".", "xargs", "find"):
         return _RUNNERS[call.name](call, session, interpret)
@@ -83,10 +86,20 @@ def _shell(call: Call, session: Session, interpret: Interpret) -> str | None:
             return interpret(call.rest[i + 1], session)
     files = words_of(call.rest, "o")
     if not files or files[0] == "-":
+        _filtered(call.stdin, session)
         return interpret(call.stdin, session) if call.stdin else None
     path = session.path(files[0])
     session.ran(" ".join((path, *files[1:])), call.argv[0], path)
+    session.variables.update((str(n), word) for n, word in enumerate(files))
     return _script(path, session, interpret)
+
+
+def _filtered(code: str | None, session: Session) -> None:
+    """Code that is not known, but comes from a file through the command before: that file is run, perhaps changed."""
+    read = [e for e in session.effects if e.kind is Kind.READ and e.step == session.step - 1]
+    if read and (code is None or UNKNOWN in code):
+        source = read[0].target
+        session.ran(source, read[0].program, source, "" if read[0].program == "cat" else source)
 
 
 def _script(path: str, session: Session, interpret: Interpret) -> str | None:
@@ -100,12 +113,14 @@ def _script(path: str, session: Session, interpret: Interpret) -> str | None:
 
 def _python(call: Call, session: Session, interpret: Interpret) -> None:
     if "-c" in call.rest[:-1]:
+        _filtered(call.rest[call.rest.index("-c") + 1], session)
         python_effects(call.rest[call.rest.index("-c") + 1], session, interpret)
         return
     files = words_of(call.rest, "WX")
     if "-m" in call.rest:
         return
     if not files or files[0] == "-":
+        _filtered(call.stdin, session)
         python_effects(call.stdin or "", session, interpret)
         return
     path = session.path(files[0])
@@ -141,11 +156,21 @@ def _xargs(call: Call, session: Session, interpret: Interpret) -> str | None:
     return run(Call((*words, *given)), session, interpret)
 
 
+_NAMES = ("-name", "-iname", "-path", "-wholename")
+
+
+def _below(root: str, name: str, words: Sequence[str]) -> list[str]:
+    """What `find` may come upon: in the folder itself, and further down unless it is told not to go there."""
+    top, name = root.rstrip("/"), name.lstrip("/")
+    shallow = "-maxdepth" in words[:-1] and words[words.index("-maxdepth") + 1] in ("0", "1")
+    return [f"{top}/{name}"] if shallow or name == "*" else [f"{top}/{name}", f"{top}/*/{name}"]
+
+
 def _find(call: Call, session: Session, interpret: Interpret) -> str:
     words = list(call.rest)
     roots = list(words[: next((i for i, w in enumerate(words) if w[:1] in "-(!"), len(words))]) or ["."]
-    names = [words[i + 1] for i, word in enumerate(words[:-1]) if word in ("-name", "-iname", "-path", "-wholename")]
-    found = [session.path(root) + ("/" + name.lstrip("/") if name else "/*") for root in roots for name in names or [""]]
+    names = [words[i + 1] for i, word in enumerate(words[:-1]) if word in _NAMES and words[i - 1] not in ("!", "-not")]
+    found = [path for root in roots for name in names or ["*"] for path in _below(session.path(root), name, words)]
     if "-delete" in words:
         for path in found:
             session.add(Kind.DELETE, path, "find")

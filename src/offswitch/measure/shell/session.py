@@ -64,7 +64,8 @@ class Session:
         return absolute(word, self.cwd, self.home)
 
     def add(self, kind: Kind, target: str, program: str, column: int | None = None, line: int | None = None) -> None:
-        """Note an effect; one whose target cannot be known is left out."""
+        """Note an effect; one whose target cannot be known is left out. Of a variable the known part counts."""
+        target = target.replace(UNKNOWN, "") if kind is Kind.ENV else target
         if UNKNOWN in target and kind not in (Kind.RUN, Kind.CALL):
             return
         self.cut |= len(self.effects) >= MAX_EFFECTS

@@ -79,6 +79,8 @@ class _Walk:
                 self.assign(node)
             case "for_statement":
                 self.loop(node)
+            case "if_statement" | "while_statement" if _never(node):
+                pass
             case "while_statement" if stdin is not None:
                 self.reading(node, stdin)
             case "function_definition":
@@ -96,7 +98,10 @@ class _Walk:
         left, right = node.named_children[0], node.named_children[-1]
         before, first = self.session.needs, self.session.step
         one = self.statement(left)
-        if any(child.type == "&&" for child in node.children):
+        needed = any(child.type == "&&" for child in node.children)
+        if _text(left).strip() in (("false",) if needed else ("true", ":")):
+            return one
+        if needed:
             self.session.needs = (*before, *range(first + 1, self.session.step + 1))
         two = self.statement(right)
         self.session.needs = before
@@ -157,7 +162,7 @@ class _Walk:
     def redirected(self, node: "Node", stdin: str | None) -> str | None:
         body = node.child_by_field_name("body")
         outs: list[tuple[str, str]] = []
-        aside = False  # whether something else than its output goes to a file
+        asides: list[tuple[str, str]] = []  # files that take something else than its output
         for child in node.children_by_field_name("redirect"):
             if child.type == "file_redirect":
                 op = next((_text(part) for part in child.children if _text(part) in _WRITES or _text(part) == "<"), "")
@@ -165,9 +170,9 @@ class _Walk:
                 mine = child.child_by_field_name("descriptor")
                 if place is not None and op and _text(place) != "&1":
                     path = self.session.path(self.word(place))
-                    aside = aside or (mine is not None and _text(mine) != "1" and op in _WRITES)
                     stdin = self.session.files.get(path) if op == "<" else stdin
-                    outs += [(op, path)] if op in _WRITES else []
+                    into = asides if mine is not None and _text(mine) != "1" else outs
+                    into += [(op, path)] if op in _WRITES else []
             elif child.type == "heredoc_redirect":
                 stdin = self.heredoc(child)
                 outs += self.inside(child)
@@ -176,9 +181,10 @@ class _Walk:
         printed = self.statement(body, stdin) if body is not None else ""
         if body is None:
             self.session.step += 1
-        self.write(outs, None if aside else printed, body)
+        self.write(outs, printed, body)
+        self.write(asides, None, body)
         self.after(node, printed)
-        return printed if not outs else ""
+        return "" if outs else printed
 
     def inside(self, node: "Node") -> list[tuple[str, str]]:
         """Redirects that stand after the heredoc's mark, as in `cat <<EOF > file`."""
@@ -253,7 +259,7 @@ class _Walk:
         """A word after splitting and braces; quoted text stays one word."""
         text = self.word(node)
         if node.type in ("string", "raw_string", "ansi_c_string"):
-            return [text]
+            return text.split() if _text(node).endswith('[@]}"') else [text]
         if len(text) < MAX_BRACED and (found := _BRACES.match(text)):
             return [found[1] + part + found[3] for part in found[2].split(",")]
         if node.type in ("simple_expansion", "expansion", "command_substitution"):
@@ -274,6 +280,8 @@ class _Walk:
                 return "".join(self.word(child) for child in node.named_children) if node.named_children else _plain(node)
             case "simple_expansion" | "expansion":
                 return self.variable(node)
+            case "array":
+                return " ".join(word for child in node.named_children for word in self.words(child))
             case "command_substitution":
                 return self.substitution(node)
             case "process_substitution":
@@ -297,7 +305,10 @@ class _Walk:
     def variable(self, node: "Node") -> str:
         if not node.named_children:
             return self.session.variables.get(_text(node).strip("${}"), UNKNOWN)
-        name = _text(node.named_children[0])
+        first = node.named_children[0]
+        if first.type == "subscript":
+            return self.session.variables.get(_text(first).partition("[")[0], UNKNOWN)
+        name = _text(first)
         if name == "PWD":
             return self.session.cwd
         if name == "HOME":
@@ -325,6 +336,13 @@ class _Walk:
         printed = self.block(node)
         self.session.cwd, self.session.variables = here, variables
         return UNKNOWN if printed is None else printed.rstrip("\n")
+
+
+def _never(node: "Node") -> bool:
+    """Whether its condition is `false` and it has no other branch."""
+    condition = node.child_by_field_name("condition")
+    other = any(child.type in ("else_clause", "elif_clause") for child in node.named_children)
+    return condition is not None and _text(condition).strip(" ;") == "false" and not other
 
 
 def _text(node: "Node") -> str:
