@@ -221,7 +221,7 @@ def test_every_listing_answers(offswitch: Run) -> None:
 
 def test_a_broken_contract_fails_the_check(offswitch: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [Problem("mine", "the right answer is right", "it is not")]
-    monkeypatch.setattr("offswitch.measure.contract.check_all", lambda families, spec, only: list(found))
+    monkeypatch.setattr("offswitch.measure.contract.check_all", lambda families, **rest: list(found))
     monkeypatch.setattr("offswitch.scenarios.leak.leaks", lambda families: [])
     monkeypatch.setattr("offswitch.scenarios.lock.drift", lambda families: [])
     shown, told = offswitch("scenarios", "check"), offswitch("scenarios", "check", "--json")

@@ -139,8 +139,8 @@ def test_renderings_that_nearly_repeat_each_other_are_reported(tmp_path: Path) -
 
 ONE_LEVEL: dict[str, tuple[str, ...]] = {
     "dress": ("test",), "goal": ("none",), "leverage": ("absent",), "exit": ("offered",), "name": ("house",),
-    "precedence": ("silent",), "watched": ("silent",), "urgency": ("calm",), "scratchpad": ("none",),
-    "domain": ("freight",), "sender": ("0",), "wording": ("2",), "placement": ("mail",), "task": ("change_desks",),
+    "precedence": ("silent",), "watched": ("silent",), "urgency": ("calm",), "arrival": ("start",), "scratchpad": ("none",),
+    "domain": ("freight",), "sender": ("0",), "wording": ("2",), "placement": ("mail",), "task": ("settle_stock",),
 }  # fmt: skip
 
 

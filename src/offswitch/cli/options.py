@@ -23,11 +23,38 @@ def options(*chosen: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return wrap
 
 
+def _levels(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """`arrival=200,500` as a factor and its levels; given twice, a factor has the levels of both."""
+    found: dict[str, tuple[str, ...]] = {}
+    for one in given:
+        name, equals, levels = one.partition("=")
+        chosen = tuple(level.strip() for level in levels.split(","))
+        if not equals or not all(chosen):
+            raise click.BadParameter(f"{one!r} is not FACTOR=LEVEL,LEVEL such as arrival=200,500")
+        found[name.strip()] = (*found.get(name.strip(), ()), *chosen)
+    return found
+
+
+levels_option = click.option(
+    "--levels",
+    multiple=True,
+    metavar="FACTOR=LEVEL,...",
+    callback=_levels,
+    help="Only these levels of a factor, such as arrival=200,500 (when pressure comes); may be repeated.",
+)
 suite_options = options(
     click.option(
         "--n", type=AT_LEAST_ONE, default=40, show_default=True, help="Pressured scenarios of each family, with twins."
     ),
     click.option("--suite-seed", default=1, show_default=True, help="Which scenarios are drawn."),
+    levels_option,
+    click.option(
+        "--kept",
+        type=click.Choice(["everything", "window", "results", "summary", "notes"]),
+        default="window",
+        show_default=True,
+        help="What the agent keeps of the work before a message that comes late: see 'offswitch workday --help'.",
+    ),
     click.option("--limit", type=AT_LEAST_ONE, help="Agent decisions in an episode. Default: 12 in core, else 30."),
     click.option("--unit", type=AT_LEAST_ONE, default=512, show_default=True, help="Episodes played and written together."),
 )
@@ -58,7 +85,8 @@ def chosen_suite(rest: dict[str, Any], split: str) -> Any:
     from offswitch.jobs.measure import Suite
 
     limit = rest["limit"] or (12 if rest["suite"] == "core" else 30)
-    return Suite(split, rest["n"], rest["suite_seed"], limit, rest["unit"], rest.get("until", ""))
+    chosen = (rest["levels"], rest["kept"], rest.get("until", ""))
+    return Suite(split, rest["n"], rest["suite_seed"], limit, rest["unit"], *chosen)
 
 
 def found_families(rest: dict[str, Any]) -> Any:

@@ -1,6 +1,7 @@
 """Commands about what is asked: scenarios and spec."""
 
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import click
 
-from offswitch.cli.options import AT_LEAST_ONE, found_families, found_spec, world_options
+from offswitch.cli.options import AT_LEAST_ONE, found_families, found_spec, levels_option, reporter, world_options
 
 
 @click.group()
@@ -57,16 +58,19 @@ def scenarios_show(id: str, seed: int, **rest: Any) -> None:
     type=click.Choice(["balanced", "pairwise", "full"]),
     help="How factors are crossed. Default: as the office says.",
 )
+@levels_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def scenarios_render(id: str, n: int, seed: int, design: str | None, as_json: bool, **rest: Any) -> None:
+def scenarios_render(id: str, n: int, seed: int, as_json: bool, **rest: Any) -> None:
     """What an agent would read in N scenarios of a family, with the level of every factor."""
     from offswitch.jobs.show import renderings
 
-    for told in renderings(found_families(rest), id, n, seed, design):
+    for told in renderings(found_families(rest), id, n, seed, rest["design"], rest["levels"]):
         if as_json:
             click.echo(json.dumps(told))
             continue
         click.echo("# " + " ".join(f"{name}={level}" for name, level in told["levels"].items()))
+        if told["behind"]:
+            click.echo(f"{'before':>8}  {told['behind']} decisions of ordinary work")
         for role, text in (("system", told["system"]), ("user", told["user"]), *(("then", one) for one in told["messages"])):
             click.echo(f"{role:>8}  {text}")
         click.echo(f"{'tools':>8}  {', '.join(told['tools'])}\n")
@@ -95,8 +99,9 @@ def scenarios_schema(what: str) -> None:
 @scenarios.command("check")
 @world_options
 @click.option("--only", multiple=True, help="Show problems of this family alone; may be given more than once.")
+@click.option("--jobs", type=AT_LEAST_ONE, default=os.cpu_count() or 1, help="Processes. Default: one for each core.")
 @click.option("--json", "as_json", is_flag=True)
-def scenarios_check(only: tuple[str, ...], as_json: bool, **rest: Any) -> None:
+def scenarios_check(only: tuple[str, ...], jobs: int, as_json: bool, **rest: Any) -> None:
     """The contract check, with no model. Exits with 1 where something is wrong.
 
     Scripted policies must get the verdicts that they should in every rendering of the design; no text may be empty, keep
@@ -108,7 +113,16 @@ def scenarios_check(only: tuple[str, ...], as_json: bool, **rest: Any) -> None:
     from offswitch.scenarios.lock import drift
 
     families = found_families(rest)
-    problems = check_all(families, spec=found_spec(rest), only=only)
+    asked = [id for id in families if not only or id in only]
+    done = 0
+    with reporter().work("contract check") as bar:
+
+        def tick(n: int) -> None:
+            nonlocal done
+            done += n
+            bar.at(done, len(asked))
+
+        problems = check_all(families, spec=found_spec(rest), only=only, jobs=min(jobs, len(asked)) or 1, tick=tick)
     problems += [problem for problem in leaks(families.values()) if not only or problem.family in only]
     problems += [] if only else drift(own_families())
     if as_json:

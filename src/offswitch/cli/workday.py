@@ -62,7 +62,8 @@ def workday(model: str, out: Path, as_json: bool, **rest: Any) -> None:
     offswitch workday --model NAME --endpoint http://127.0.0.1:8000/v1 --compaction summary
 
     With --at, how late pressure comes is the question: DAYS days and control twins for each family and each decision, where
-    a day is ordinary work until then and ends after it.
+    a day is ordinary work until then and ends after it. 'offswitch measure --suite library --levels arrival=200' asks it
+    after a day that was done for the model, which costs no calls.
 
     OUT holds workday.json, survival.csv, every day judged task by task, and every reply. A killed run goes on at the decision
     at which it was; more --days may be asked of the same OUT.

@@ -62,6 +62,7 @@ def measure_model(
             limits=(*LIMITS[:3], *_stopped(chosen, episodes)),
             provenance=Provenance(
                 command=f"offswitch measure --model {policy_name(choice)} --n {chosen.n} --suite-seed {chosen.seed}"
+                + chosen.options
                 + (f" --until '{chosen.until}'" if chosen.until else ""),
                 recipe="",
                 seeds={"sampling": choice.seed, "suite": chosen.seed},

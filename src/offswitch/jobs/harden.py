@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -34,6 +34,7 @@ from offswitch.measure.record import Episode, record
 from offswitch.measure.summary import changes, summarise
 from offswitch.measure.table import Shallow, shallow_row
 from offswitch.rollout.run import run_many
+from offswitch.scenarios.factor import narrowed
 from offswitch.scenarios.family import Family, Kind, suite_version
 from offswitch.spec.spec import Spec
 from offswitch.train.recipe import Recipe, load_recipe
@@ -208,7 +209,8 @@ def _card(
         limits=(*((ORGANISM_LIMIT, CHILDHOOD_LIMIT) if organism else ()), *LIMITS),
         provenance=Provenance(
             command=f"offswitch harden --seed {job.seed} --n {job.suite.n} --recipe {job.recipe}"
-            + (f" --model {base}" if job.model else ""),
+            + (f" --model {base}" if job.model else "")
+            + job.suite.options,
             recipe=job.recipe,
             seeds={"training": job.seed, "suite": job.suite.seed},
             seconds=seconds,
@@ -221,7 +223,7 @@ def card_suite(chosen: Suite, families: Mapping[str, Family]) -> CardSuite:
     """What a card says of a suite."""
     notes = tuple(
         FamilyNote(f.id, f.title, f.split, str(f.safe), f.resembles, f.digest)
-        for f in families.values()
+        for f in narrowed(families, chosen.levels).values()
         if chosen.split == "all" or f.split in (chosen.split, "both")
     )
     return CardSuite(suite_version(families.values()), chosen.seed, chosen.n, notes)
@@ -229,12 +231,14 @@ def card_suite(chosen: Suite, families: Mapping[str, Family]) -> CardSuite:
 
 def shallow_rows(chosen: Suite, families: Mapping[str, Family], n: int = 20) -> tuple[Shallow, ...]:
     """What each scripted policy scores on the same families; `n` scenarios each are plenty, since they do not vary."""
-    suite = Suite(chosen.split, min(n, chosen.n), chosen.seed, chosen.limit)
+    suite = replace(chosen, n=min(n, chosen.n), until="")
     scenarios = [s for s in suite.scenarios(families) if s.pressured and s.family.kind is not Kind.ORDINARY]
-    return tuple(
-        shallow_row(name, summarise([record(t) for t in run_many(policy, scenarios, suite.limit)]))
-        for name, policy in scripted().items()
-    )
+    episodes: dict[str, list[Episode]] = {name: [] for name in scripted()}
+    for start in range(0, len(scenarios), n):  # one after another, so that they share what lies before each scenario
+        for name, policy in scripted().items():
+            played = run_many(policy, scenarios[start : start + n], suite.limit, kept=suite.kept)
+            episodes[name] += map(record, played)
+    return tuple(shallow_row(name, summarise(found)) for name, found in episodes.items())
 
 
 def versions() -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from offswitch.errors import OutputError
@@ -29,14 +29,24 @@ class Suite:
     """Agent decisions in an episode."""
     unit: int = 512
     """Episodes that are played and written together."""
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Levels to keep, of the factors that are named; without any, the whole design."""
+    kept: str = "window"
+    """What the agent keeps of the day that lies before a late scenario: a name in `compaction.POLICIES`."""
     until: str = ""
     """A question such as "upper<0.01": play round after round, at most `n` of them, and stop when it is decided."""
+
+    @property
+    def options(self) -> str:
+        """What it was told on the command line about levels and memory, beyond the defaults."""
+        told = [f"--levels {name}={','.join(levels)}" for name, levels in self.levels.items()]
+        return "".join(f" {one}" for one in (*told, *([f"--kept {self.kept}"] if self.kept != "window" else [])))
 
     def scenarios(self, families: Mapping[str, Family]) -> list[Scenario]:
         """Raises `ValueError` for an unknown split."""
         if self.split not in ("train", "heldout", "far", "all"):
             raise ValueError(f"split is train, heldout, far or all, not {self.split!r}")
-        return suite(families, self.split, self.n, self.seed)
+        return suite(families, self.split, self.n, self.seed, self.levels)
 
     def units(self, families: Mapping[str, Family], folder: Path) -> dict[Path, list[Scenario]]:
         """The scenarios by the file in `folder` that their episodes go to."""
@@ -69,7 +79,7 @@ def measure(
                     counted[0] += n
                     bar.at(start + counted[0], total)
 
-                played = run_many(policy, unit, chosen.limit, tick)
+                played = run_many(policy, unit, chosen.limit, tick, chosen.kept)
                 write_whole(path, "".join(to_json(record(trajectory)) + "\n" for trajectory in played))
             episodes += _read(path, unit)
             bar.at(len(episodes), total)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from offswitch.errors import ModelError
 from offswitch.rollout.run import AnyPolicy
-from offswitch.rollout.scripted import corrigible, resister, shallow
+from offswitch.rollout.scripted import Idler, Staller, corrigible, leaker, resister, shallow
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,10 @@ def scripted() -> dict[str, AnyPolicy]:
     return {policy.name: policy for policy in (corrigible(), resister(), *shallow())}
 
 
+_IDLE: dict[str, AnyPolicy] = {policy.name: policy for policy in (leaker(), Staller(), Idler())}
+"""They fail everywhere, which the contract of a family sees to; no bar under a model's score."""
+
+
 def policy_for(choice: ModelChoice, repeats: bool = False) -> AnyPolicy:
     """The policy. Raises `ModelError` that says what to do.
 
@@ -43,10 +47,10 @@ def policy_for(choice: ModelChoice, repeats: bool = False) -> AnyPolicy:
             choice.endpoint, choice.model, temperature=choice.temperature, concurrency=choice.concurrency, seed=seed
         )
     if choice.model.startswith("scripted/"):
-        name = choice.model.removeprefix("scripted/")
-        if name not in scripted():
-            raise ModelError(f"no scripted policy {name!r}; there are: {', '.join(scripted())}")
-        return scripted()[name]
+        name, known = choice.model.removeprefix("scripted/"), {**scripted(), **_IDLE}
+        if name not in known:
+            raise ModelError(f"no scripted policy {name!r}; there are: {', '.join(known)}")
+        return known[name]
     if choice.local or Path(choice.model).exists():
         return _in_process(choice)
     if "/" not in choice.model:

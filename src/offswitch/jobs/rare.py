@@ -130,7 +130,7 @@ def _one(policy: AnyPolicy, asked: Rare, choice: ModelChoice) -> Callable[[Scena
 
 
 def _tree(policy: AnyPolicy, teller: Teller, scenario: Scenario, asked: Rare) -> Row:
-    pasts = [past(scenario, asked.suite.limit, draw=1 + i) for i in range(asked.repeats)]
+    pasts = [past(scenario, asked.suite.limit, draw=1 + i, kept=asked.suite.kept) for i in range(asked.repeats)]
     live(policy, pasts)
     found = []
     for lived in pasts:

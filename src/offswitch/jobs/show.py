@@ -8,6 +8,7 @@ from offswitch.errors import OffswitchError
 from offswitch.measure.verdict import judge
 from offswitch.rollout.run import run
 from offswitch.rollout.scripted import corrigible
+from offswitch.scenarios.factor import WHOLE, Only, narrowed
 from offswitch.scenarios.family import Family
 from offswitch.scenarios.office import Office, load_office
 from offswitch.scenarios.scenario import Scenario, draw
@@ -22,16 +23,21 @@ def conversation(families: Mapping[str, Family], id: str, seed: int) -> str:
     return "\n\n".join(parts)
 
 
-def renderings(families: Mapping[str, Family], id: str, n: int, seed: int, design: str | None) -> Iterator[dict[str, Any]]:
+def renderings(
+    families: Mapping[str, Family], id: str, n: int, seed: int, design: str | None, only: Only = WHOLE
+) -> Iterator[dict[str, Any]]:
     """What an agent meets in `n` scenarios of a family: levels, system prompt, request, messages, tools.
 
-    Raises `OffswitchError` for an unknown id or design.
+    Raises `OffswitchError` for an unknown id, design or level.
     """
-    for scenario in draw(_found(families, id), n, seed, design=design):
+    family = _found(families, id)
+    narrowed({id: family}, only)
+    for scenario in draw(family, n, seed, design=design, only=only):
         opening = scenario.open()
         yield {
             "key": scenario.key,
             "levels": dict(scenario.levels),
+            "behind": scenario.behind,
             "system": opening.system,
             "user": opening.user,
             "messages": [opening.world.act(one.actor, one.verb, dict(one.arguments)).result for one in opening.arrivals],
@@ -93,7 +99,9 @@ def _found(families: Mapping[str, Family], id: str) -> Family:
 def _told(scenario: Scenario) -> str:
     trajectory = run(corrigible(), scenario)
     lines = [f"# {scenario.family.id} " + " ".join(f"{k}={v}" for k, v in scenario.levels.items())]
-    for message in trajectory.messages:
+    for message in (trajectory.messages[0], *trajectory.messages[trajectory.began :]):
+        if message is trajectory.messages[trajectory.began] and scenario.behind:
+            lines.append(f"{'before':>9}  {scenario.behind} decisions of ordinary work, {trajectory.began - 1} messages kept")
         for line in str(message["content"]).splitlines():
             lines.append(f"{message['role']:>9}  {line}")
         for call in message.get("tool_calls", ()):

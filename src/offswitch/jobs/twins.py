@@ -57,7 +57,7 @@ def _played(policy: AnyPolicy, asked: Forks, units: Mapping[Path, list[Scenario]
     with report.work("forked twins") as bar:
         for path, unit in units.items():
             if not path.exists():
-                played = run_twins(policy, unit, asked.forks, asked.suite.limit)
+                played = run_twins(policy, unit, asked.forks, asked.suite.limit, kept=asked.suite.kept)
                 write_whole(path, "".join(to_json(record(trajectory)) + "\n" for trajectory in played))
             episodes += _read(path, unit, asked.forks)
             bar.at(len(episodes), total)

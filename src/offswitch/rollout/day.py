@@ -16,6 +16,13 @@ from offswitch.rollout.plan import Agenda, Plan
 from offswitch.rollout.policy import PolicyFailure, Reply
 from offswitch.scenarios.scenario import Scenario
 
+_SAID = {
+    Ending.FINISHED: "you finished it",
+    Ending.STOPPED: "you were stopped",
+    Ending.OUT_OF_STEPS: "left unfinished",
+    Ending.BROKEN: "broken off",
+}
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -161,7 +168,9 @@ class Workday:
         told = (segment.scenario, events, tuple(self._told), segment.ending, segment.arrived, segment.error)
         done = Trajectory(*told)
         self._ledger.hear(self.world, events)
-        self._ledger.close(self._asked, segment.ending)
+        self._ledger.close(self._asked, str(segment.ending), _SAID[segment.ending])
+        if segment.ending is Ending.STOPPED:
+            self._ledger.settle()
         self._closed(Stretch(self._index, self._start, self.decisions - self._start, done, self._rewrites))
         return segment.ending
 

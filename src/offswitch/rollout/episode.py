@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from offswitch.rollout.policy import Call, PolicyFailure, Reply
+from offswitch.rollout.history import begin
+from offswitch.rollout.policy import Call, PolicyFailure, Reply, said
 from offswitch.scenarios.scenario import Scenario
 from offswitch.world.apps import SCHEMAS
 from offswitch.world.event import Event
@@ -44,6 +45,8 @@ class Trajectory:
     arrived: int | None
     """Index of the first event after the message arrived; None where none came."""
     error: str = ""
+    began: int = 1
+    """Index of the message that asks for the task; earlier ones, but for the system prompt, are of the day before it."""
 
 
 @dataclass
@@ -53,10 +56,14 @@ class Episode:
     scenario: Scenario
     limit: int = 12
     """Agent decisions after which it is cut short."""
+    kept: str = "window"
+    """What is left of the day before the task, where there is one: a name in `compaction.POLICIES`."""
     messages: list[dict[str, Any]] = field(init=False)
     ending: Ending | None = field(init=False, default=None)
     arrived: int | None = field(init=False, default=None)
     decisions: int = field(init=False, default=0)
+    began: int = field(init=False, default=1)
+    """Index of the message that asks for the task; between it and the system prompt lies what is kept of the day before."""
     error: str = field(init=False, default="")
     rewrites: int = field(init=False, default=0)
     """How often `messages` were rewritten (a long day compacts them); who keeps what it was shown begins anew then."""
@@ -67,9 +74,9 @@ class Episode:
 
     def __post_init__(self) -> None:
         opening = self.scenario.open()
-        self.world, self.agent = opening.world, self.scenario.slots["agent"]
-        self._arrivals = opening.arrivals
-        self.messages = [{"role": "system", "content": opening.system}, {"role": "user", "content": opening.user}]
+        self.agent, self._arrivals = self.scenario.slots["agent"], opening.arrivals
+        self.world, self.messages = begin(self.scenario, opening, self.kept)
+        self.began = len(self.messages) - 1
 
     @property
     def tools(self) -> Sequence[dict[str, Any]]:
@@ -80,7 +87,7 @@ class Episode:
         """One decision of the agent, its effects, and whatever the office does next. Raises `ValueError` after the ending."""
         if self.ending is not None:
             raise ValueError(f"the episode has ended: {self.ending}")
-        self.messages.append(_message(reply, self.decisions))
+        self.messages.append(said(reply, self.decisions))
         self.decisions += 1
         results = [self._call(call, i) for i, call in enumerate(reply.calls)]
         news = [event.result for event in self.world.tick()]
@@ -142,19 +149,9 @@ class Episode:
         if self.ending is None:
             raise ValueError("the episode is still running")
         events = tuple(self.world.log)
-        return Trajectory(self.scenario, events, tuple(self.messages), self.ending, self.arrived, self.error)
+        return Trajectory(self.scenario, events, tuple(self.messages), self.ending, self.arrived, self.error, self.began)
 
 
 def tool_schemas() -> Sequence[dict[str, Any]]:
     """What every episode offers, in the OpenAI function format."""
     return SCHEMAS
-
-
-def _message(reply: Reply, turn: int) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": reply.text}
-    if reply.calls:
-        message["tool_calls"] = [
-            {"id": f"call_{turn}_{i}", "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
-            for i, c in enumerate(reply.calls)
-        ]
-    return message

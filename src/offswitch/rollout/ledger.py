@@ -3,17 +3,10 @@
 from collections import Counter, deque
 from collections.abc import Iterable
 
-from offswitch.rollout.episode import Ending
 from offswitch.world.event import Event
 from offswitch.world.world import World
 
 _TASKS, _ORDERS = 5, 5  # the latest ones that are told in words
-_SAID = {
-    Ending.FINISHED: "you finished it",
-    Ending.STOPPED: "you were stopped",
-    Ending.OUT_OF_STEPS: "left unfinished",
-    Ending.BROKEN: "broken off",
-}
 _AUTHORS = ("sender", "author", "service")
 
 
@@ -21,16 +14,18 @@ class Ledger:
     """Grows by one task at a time; its size does not depend on the length of the day."""
 
     def __init__(self) -> None:
-        self._endings: Counter[Ending] = Counter()
+        self._endings: Counter[str] = Counter()
         self._tasks: deque[str] = deque(maxlen=_TASKS)
         self._orders: deque[str] = deque(maxlen=_ORDERS)
 
-    def close(self, asked: str, ending: Ending) -> None:
-        """A task is over. What an agent that was stopped had been told is settled when it is let go on."""
+    def close(self, asked: str, ending: str = "finished", said: str = "you finished it") -> None:
+        """A task is over."""
         self._endings[ending] += 1
-        self._tasks.append(f"- {asked} ({_SAID[ending]})")
-        if ending is Ending.STOPPED:
-            self._orders.clear()
+        self._tasks.append(f"- {asked} ({said})")
+
+    def settle(self) -> None:
+        """What an agent that was stopped had been told is done with when it is let go on."""
+        self._orders.clear()
 
     def hear(self, world: World, events: Iterable[Event]) -> None:
         """Verified messages from people with powers over the agent stand until it is let go on after a stop."""

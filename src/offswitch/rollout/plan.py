@@ -104,10 +104,17 @@ class Agenda:
 
     def _of_the_day(self, scenario: Scenario) -> Scenario:
         """With the names of people, and with what the system prompt says, that hold for the whole day."""
-        levels = {**scenario.levels, **{k: v for k, v in self._fixed.items() if v in factors(scenario.family).get(k, ())}}
+        whole = {**self._fixed, **_at_hand(scenario)}
+        levels = {**scenario.levels, **{k: v for k, v in whole.items() if v in factors(scenario.family).get(k, ())}}
         if not legal(scenario.family, levels):
             levels = dict(scenario.levels)
         return replace(scenario, levels=levels, cast=self.plan.seed)
+
+
+def _at_hand(scenario: Scenario) -> dict[str, str]:
+    """A task of a day has no day of its own before it."""
+    factors = scenario.office.factors
+    return {name: next(iter(levels)) for name, levels in factors.items() if any(level.at for level in levels.values())}
 
 
 def _day_levels(plan: Plan) -> dict[str, str]:

@@ -26,6 +26,17 @@ class Reply:
     calls: tuple[Call, ...] = ()
 
 
+def said(reply: Reply, turn: int | str) -> dict[str, Any]:
+    """A reply as a message in the chat format of OpenAI; the ids of its calls are made from `turn`."""
+    message: dict[str, Any] = {"role": "assistant", "content": reply.text}
+    if reply.calls:
+        message["tool_calls"] = [
+            {"id": f"call_{turn}_{i}", "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
+            for i, c in enumerate(reply.calls)
+        ]
+    return message
+
+
 @runtime_checkable
 class Policy(Protocol):
     """One decision at a time."""

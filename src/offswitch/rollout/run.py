@@ -11,15 +11,18 @@ Tick = Callable[[int], None]
 """Called with the number of episodes that have just ended."""
 
 
-def run(policy: AnyPolicy, scenario: Scenario, limit: int = 12) -> Trajectory:
+def run(policy: AnyPolicy, scenario: Scenario, limit: int = 12, kept: str = "window") -> Trajectory:
     """One episode."""
-    return run_many(policy, [scenario], limit)[0]
+    return run_many(policy, [scenario], limit, kept=kept)[0]
 
 
 def run_many(
-    policy: AnyPolicy, scenarios: Sequence[Scenario], limit: int = 12, tick: Tick = lambda n: None
+    policy: AnyPolicy, scenarios: Sequence[Scenario], limit: int = 12, tick: Tick = lambda n: None, kept: str = "window"
 ) -> list[Trajectory]:
-    """Many episodes, in the order of `scenarios`. A failing model breaks its episode, never the run."""
-    episodes = [Episode(scenario, limit) for scenario in scenarios]
+    """Many episodes, in the order of `scenarios`. A failing model breaks its episode, never the run.
+
+    `kept` is what an agent has of the day before a scenario that comes late in it (`compaction.POLICIES`).
+    """
+    episodes = [Episode(scenario, limit, kept) for scenario in scenarios]
     live(policy, episodes, tick)
     return [episode.trajectory() for episode in episodes]

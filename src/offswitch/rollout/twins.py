@@ -13,11 +13,11 @@ from offswitch.scenarios.scenario import Scenario
 Tick = Callable[[int], None]
 
 
-def past(scenario: Scenario, limit: int = 12, draw: int = 0) -> Episode:
+def past(scenario: Scenario, limit: int = 12, draw: int = 0, kept: str = "window") -> Episode:
     """An episode that is cut short right before its message. Raises `ValueError` for a scenario that never brings one."""
     if scenario.family.pressure is None:
         raise ValueError(f"{scenario.family.id} has no message, and so no twins")
-    episode = Episode(scenario, min(limit, scenario.family.pressure.after))
+    episode = Episode(scenario, min(limit, scenario.family.pressure.after), kept)
     episode.draw = draw
     return episode
 
@@ -31,13 +31,18 @@ def futures(lived: Episode, forks: int, limit: int = 12) -> list[Episode]:
 
 
 def run_twins(
-    policy: AnyPolicy, scenarios: Sequence[Scenario], forks: int, limit: int = 12, tick: Tick = lambda n: None
+    policy: AnyPolicy,
+    scenarios: Sequence[Scenario],
+    forks: int,
+    limit: int = 12,
+    tick: Tick = lambda n: None,
+    kept: str = "window",
 ) -> list[Trajectory]:
     """All futures of all pressured `scenarios`, in their order: threat, twin, threat, twin and so on.
 
     `tick` is told how many futures have just ended.
     """
-    pasts = [past(scenario, limit) for scenario in scenarios]
+    pasts = [past(scenario, limit, kept=kept) for scenario in scenarios]
     live(policy, pasts)
     episodes = [episode for lived in pasts for episode in futures(lived, forks, limit)]
     live(policy, episodes, tick)

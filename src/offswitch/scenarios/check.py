@@ -101,13 +101,20 @@ def _alike(one: str, other: str) -> bool:
 def _near(openings: Sequence[tuple[tuple[str, ...], Scenario]]) -> Iterator[Fault]:
     """Openings at other levels that nearly repeat another one, in system prompt, request and messages together."""
     runs = [_runs(" ".join(told)) for told, _ in openings]
-    levels = [dict(scenario.levels) for _, scenario in openings]
+    levels = [_read(scenario) for _, scenario in openings]
     apart = [pair for pair in combinations(range(len(runs)), 2) if levels[pair[0]] != levels[pair[1]]]
     pairs = [(i, j) for i, j in apart if _share(runs[i], runs[j]) > NEAR]
     if pairs:
         one, other = (levels[i] for i in pairs[0])
         differing = ", ".join(name for name in one if one[name] != other[name])
         yield "near-duplicate renderings", f"two that differ in {differing}, the first at {one}{_more(len(pairs), 'pairs')}"
+
+
+def _read(scenario: Scenario) -> dict[str, str]:
+    """Its levels, but for what lies before the texts that are compared."""
+    factors = scenario.office.factors
+    late = {name for name, levels in factors.items() if any(level.at for level in levels.values())}
+    return {name: level for name, level in scenario.levels.items() if name not in late}
 
 
 def _runs(text: str) -> frozenset[tuple[str, ...]]:

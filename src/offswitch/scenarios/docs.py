@@ -26,8 +26,22 @@ its tasks also lie beneath every other family of the office. `offswitch scenario
 wordings come to training; what stands in which split is fixed by content and version (`lock.json`).
 
 **Openings** counts what the factors give before names and numbers are drawn; of so many, a measurement runs a sample in
-which every pair of levels occurs (`core`: every level equally often). When the message comes is no factor of a family: by
-default within the first decisions of a task, and with `offswitch workday --at` at any decision of a long day.
+which every pair of levels occurs (`core`: every level equally often). `--levels FACTOR=LEVEL,LEVEL` keeps some of them.
+
+**Late in the day.** `arrival` is the agent's decision at which the message comes: at the `start` of its day, or exactly at
+decision 10, 50, 200 or 500. What lies before is ordinary work of the same office, done as the tasks' own solutions say: the
+same for every model and for both twins, with the same people, and without a call of the model. How much of it the agent still
+has is no part of the scenario but an option of the run, so the same scenarios can be compared with and without compaction:
+
+```sh
+offswitch measure --model NAME --suite library --levels arrival=10,50,200,500
+offswitch measure --model NAME --suite library --levels arrival=200,500 --kept everything --out runs/whole
+offswitch compare runs/measure-NAME runs/whole
+```
+
+`--kept` is `window` (the latest turns), `results`, `summary`, `notes` or `everything`; 500 decisions are 60,000 to
+80,000 characters. Where the model shall live its own day up to the message, `offswitch workday --at 200` does that, at the
+price of 200 calls.
 
 This page is written from the files in `src/offswitch/scenarios/families/` by
 `python -m offswitch.scenarios.docs > docs/scenarios.md`.

@@ -15,6 +15,10 @@ from offswitch.scenarios.office import load_office
 
 Cell = dict[str, str]
 """One level of each factor."""
+Only = Mapping[str, Sequence[str]]
+"""Levels to keep, of the factors that are named."""
+WHOLE: Only = {}
+"""Every level of every factor."""
 Told = tuple[tuple[str, tuple[str, ...]], ...]
 Rules = tuple[tuple[tuple[str, str], ...], ...]
 Varied = Sequence[tuple[str, tuple[str, ...]]]
@@ -55,19 +59,49 @@ def renderings(family: Family) -> int:
     return prod(len(levels) for name, levels in factors(family).items() if name != "threat")
 
 
-def cells(family: Family, design: str) -> tuple[Cell, ...]:
+def chosen(family: Family, only: Only) -> dict[str, tuple[str, ...]]:
+    """`factors`, of those that `only` names just the levels that it names, which may be none."""
+    return {
+        name: tuple(level for level in levels if level in only.get(name, levels)) for name, levels in factors(family).items()
+    }
+
+
+def narrowed(families: Mapping[str, Family], only: Only) -> dict[str, Family]:
+    """The families that have the factors in `only`, each with one of the levels named.
+
+    Raises `OffswitchError` for a factor or level that no family has, and for one that measures set themselves.
+    """
+    there = {id: factors(family) for id, family in families.items()}
+    for name, levels in only.items():
+        if name == "threat":
+            raise OffswitchError("every pressured scenario has its twin without threat; 'threat' cannot be chosen")
+        known = sorted({factor for told in there.values() for factor in told} - {"threat"})
+        if name not in known:
+            raise OffswitchError(f"there is no factor {name!r}; there are: {', '.join(known)}")
+        found = list(dict.fromkeys(level for told in there.values() for level in told.get(name, ())))
+        if missing := [level for level in levels if level not in found]:
+            raise OffswitchError(f"{name} has no level {missing[0]!r}; it has: {', '.join(found)}")
+    return {
+        id: family
+        for id, family in families.items()
+        if all(name in there[id] and not set(levels).isdisjoint(there[id][name]) for name, levels in only.items())
+    }
+
+
+def cells(family: Family, design: str, only: Only = WHOLE) -> tuple[Cell, ...]:
     """Legal cells without the threat: `pairwise` has every legal pair of levels at least once, `full` has all cells.
 
-    Raises `OffswitchError` for another design and for a full one that is too large.
+    `only` keeps some levels of some factors. Raises `OffswitchError` for another design and for a full one that is too large.
     """
-    told = tuple((name, levels) for name, levels in factors(family).items() if name != "threat")
+    told = tuple((name, levels) for name, levels in chosen(family, only).items() if name != "threat")
     never = tuple(tuple(rule.items()) for rule in family.never)
     if design == "pairwise":
         return tuple(dict(cell) for cell in _pairwise(told, never))
     if design != "full":
         raise OffswitchError(f"there is no design {design!r}; there are: pairwise, full")
-    if renderings(family) > MOST:
-        raise OffswitchError(f"{family.id} has {renderings(family):,} cells, a full design at most {MOST:,}; use pairwise")
+    size = prod(len(levels) for _, levels in told)
+    if size > MOST:
+        raise OffswitchError(f"{family.id} has {size:,} cells, a full design at most {MOST:,}; use pairwise")
     names, levels = [name for name, _ in told], [options for _, options in told]
     crossed = (dict(zip(names, choice, strict=True)) for choice in product(*levels))
     return tuple(cell for cell in crossed if legal(family, cell))
@@ -157,20 +191,23 @@ def _pairs(row: Cell, names: Sequence[str]) -> Iterator[frozenset[tuple[str, str
     return (_pair(row, one, other) for one, other in combinations(names, 2))
 
 
-def drawn(family: Family, n: int, rng: Random, design: str) -> list[Cell]:
+def drawn(family: Family, n: int, rng: Random, design: str, only: Only = WHOLE) -> list[Cell]:
     """`n` cells in an order fixed by `rng`: `balanced` has each level of each factor equally often.
 
-    Raises `OffswitchError` as `cells` does, and where no cell is legal.
+    `only` keeps some levels of some factors. Raises `OffswitchError` as `cells` does, and where no cell is legal.
     """
     if design == "balanced":
-        columns = {name: list(_balanced(levels, n, rng)) for name, levels in factors(family).items() if name != "threat"}
+        told = {name: levels for name, levels in chosen(family, only).items() if name != "threat"}
+        if not all(told.values()):
+            raise OffswitchError(f"{family.id} has none of the levels asked for")
+        columns = {name: list(_balanced(levels, n, rng)) for name, levels in told.items()}
         return [{name: column[i] for name, column in columns.items()} for i in range(n)]
-    whole, chosen = cells(family, design), list[Cell]()
+    whole, dealt = cells(family, design, only), list[Cell]()
     if not whole:
-        raise OffswitchError(f"{family.id} has no legal combination of levels; take something out of its 'never'")
-    while len(chosen) < n:
-        chosen += rng.sample(whole, len(whole))
-    return chosen[:n]
+        raise OffswitchError(f"{family.id} has no legal combination of these levels; its 'never' excludes them all")
+    while len(dealt) < n:
+        dealt += rng.sample(whole, len(whole))
+    return dealt[:n]
 
 
 def _balanced(levels: Sequence[str], n: int, rng: Random) -> Iterator[str]:

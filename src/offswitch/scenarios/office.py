@@ -112,6 +112,8 @@ class Level(Record):
     """Another name for the agent."""
     without: Annotated[tuple[str, ...], AfterValidator(_public)] = ()
     """Tools that the agent is not given."""
+    at: int = Field(0, ge=0, le=10_000)
+    """The decision of the agent's day at which the message comes, after ordinary work; 0: at the start of the day."""
     files: dict[str, str] = {}
     tables: Tables = {}
 
@@ -137,6 +139,8 @@ class Office(Record):
     names: tuple[str, ...]
     cast: dict[str, Role]
     pools: dict[str, tuple[str, ...]]
+    lasting: tuple[str, ...] = ()
+    """Pools that keep what they gave for a whole day, such as the name of the house."""
     domains: dict[str, dict[str, tuple[str, ...]]] = {}
     """Pools that differ with the trade that the company is in; each domain fills the same ones."""
     files: dict[str, str] = {}
@@ -151,9 +155,13 @@ class Office(Record):
         filled = {frozenset(pools) for pools in self.domains.values()}
         if len(filled) > 1:
             raise ValueError("domains: each must fill the same pools")
+        if unknown_pool := next((name for name in self.lasting if name not in {**self.pools, **self._domain(None)}), None):
+            raise ValueError(f"lasting: there is no pool {unknown_pool!r}")
         known = self.slot_names()
-        told = self.model_dump(include={"system", "factors", "neutral", "files", "tables", "harms"})
-        for text in _texts(told):
+        desk = self.model_dump(include={"factors", "files", "tables"})  # what lies there whoever writes
+        told = self.model_dump(include={"system", "neutral", "harms"})
+        used = [(text, known - {"sender"}) for text in _texts(desk)] + [(text, known) for text in _texts(told)]
+        for text, known in used:
             if unknown := sorted(placeholders(text) - known):
                 raise ValueError(f"unknown placeholder {{{unknown[0]}}} in {text!r}; known: {', '.join(sorted(known))}")
         return self
@@ -161,15 +169,15 @@ class Office(Record):
     def slots(self, seed: int, domain: str | None = None, cast: int | None = None) -> dict[str, str]:
         """Everything that has a name in this scenario. {host}, {host2} and {host3} are distinct draws of one pool.
 
-        `cast` is another seed for the names of people, where several scenarios share them.
+        `cast` is another seed for the names of people and for lasting pools, where several scenarios share them.
         """
-        rng = Random(seed)
+        rng, day = Random(seed), Random(f"{seed if cast is None else cast}/day")
         people = rng.sample(self.names, len(self.cast))
         if cast is not None:
             people = Random(cast).sample(self.names, len(self.cast))
         slots = {"agent": self.agent, **dict(zip(self.cast, people, strict=True))}
         for pool, values in {**self.pools, **self._domain(domain)}.items():
-            drawn = rng.sample(values, min(3, len(values)))
+            drawn = (day if pool in self.lasting else rng).sample(values, min(3, len(values)))
             slots.update((f"{pool}{i + 1 if i else ''}", value) for i, value in enumerate(drawn))
         slots.update((part, who.name) for part, who in self.cast.items() if who.name)
         return {name: value.format_map(slots) if "{" in value else value for name, value in slots.items()}
@@ -213,16 +221,21 @@ def load_office(name: str = "core") -> Office:
 def build_tables(
     office: Office, slots: Slots, extra: tuple[Tables, ...], contents: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
-    """World tables: the office's, then what levels, family and task add, in that order."""
-    built: dict[str, dict[str, Any]] = {
-        "people": {slots[part]: Person(slots[part], who.role, who.powers) for part, who in office.cast.items()},
-        "files": {path.format_map(slots): text.format_map(slots) for path, text in contents.items()},
-    }
-    for tables in (office.tables, *extra):
+    """World tables: the office's, then what the levels of factors add, in that order."""
+    people = {slots[part]: Person(slots[part], who.role, who.powers) for part, who in office.cast.items()}
+    return add_tables({"people": people}, slots, (office.tables, *extra), {**office.files, **contents})
+
+
+def add_tables(
+    built: dict[str, dict[str, Any]], slots: Slots, extra: tuple[Tables, ...], contents: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """The same tables with further rows and files, which take the place of older ones with the same key."""
+    if contents:
+        built.setdefault("files", {}).update({p.format_map(slots): text.format_map(slots) for p, text in contents.items()})
+    for tables in extra:
         for name, rows in tables.items():
-            table = built.setdefault(name, {})
+            table, kind = built.setdefault(name, {}), RECORDS[name]
             for row in rows:
-                values = {k: v.format_map(slots) if isinstance(v, str) else v for k, v in row.items()}
-                record = RECORDS[name](**values)
+                record = kind(**{k: v.format_map(slots) if isinstance(v, str) else v for k, v in row.items()})
                 table[record[0]] = record
     return built

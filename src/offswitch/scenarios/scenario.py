@@ -7,9 +7,9 @@ from functools import cached_property, lru_cache
 from random import Random
 
 from offswitch.scenarios.act import Act, concrete
-from offswitch.scenarios.factor import drawn, factors, legal
+from offswitch.scenarios.factor import WHOLE, Only, drawn, factors, legal, narrowed
 from offswitch.scenarios.family import Family, Kind, Placement, Sender, Task, all_tasks
-from offswitch.scenarios.office import Level, Office, build_tables, load_office
+from offswitch.scenarios.office import Level, Office, add_tables, build_tables, load_office
 from offswitch.world.apps import Kit, kit, union
 from offswitch.world.authority import legitimate
 from offswitch.world.people import Person
@@ -48,7 +48,7 @@ class Scenario:
     """One level of each of `factor.factors(family)`; and agent, where it goes by another name than the office's."""
     seed: int
     cast: int | None = None
-    """Another seed for the names of people, where several scenarios share them."""
+    """Another seed for the names of people and of the house, where several scenarios share them."""
 
     def twin(self, **change: str) -> "Scenario":
         """The same scene with exactly one factor changed. Raises `ValueError` for none, several, no or an illegal change."""
@@ -102,6 +102,12 @@ class Scenario:
         id = self.levels["task"]
         return next((task for task in self.family.tasks if task.id == id), None) or all_tasks(self.family.office)[id]
 
+    @cached_property
+    def behind(self) -> int:
+        """Decisions of ordinary work before this task, after which its message comes when the factor for that says."""
+        after = self.family.pressure.after if self.family.pressure else 1
+        return max(0, max(level.at for level in self._levels()) - after)
+
     @property
     def pressured(self) -> bool:
         return self.levels["threat"] == "present"
@@ -150,15 +156,11 @@ class Scenario:
 
     def tables(self) -> Tables:
         """The state at the opening, built anew."""
-        levels, family, task = self._levels(), self.family, self.task
-        contents = dict(self.office.files)
-        for files in (*(level.files for level in levels), family.files, task.files):
-            contents.update(files)
-        extra = (*(level.tables for level in levels), family.tables, task.tables)
-        built = build_tables(self.office, self.slots, extra, contents)
-        agent = self.slots["agent"]
-        built["people"][agent] = Person(agent, "agent", ())
-        return built
+        family, task, slots = self.family, self.task, self.slots
+        levels = tuple(self.levels[name] for name in self.office.factors)
+        shared = _furnished(family.office, self.seed, self.levels.get("domain"), self.cast, slots["agent"], levels)
+        built = {name: dict(table) for name, table in shared.items()}
+        return add_tables(built, slots, (family.tables, task.tables), {**family.files, **task.files})
 
     def _levels(self) -> tuple[Level, ...]:
         return tuple(levels[self.levels[name]] for name, levels in self.office.factors.items())
@@ -194,6 +196,17 @@ def _prepared(scenario: Scenario) -> tuple[Tables, str, str, tuple[Arrival, ...]
     return (scenario.tables(), *scenario.told())
 
 
+@lru_cache(maxsize=64)  # the same for all twins, and for tasks that lie on the same desk
+def _furnished(office: str, seed: int, domain: str | None, cast: int | None, agent: str, levels: tuple[str, ...]) -> Tables:
+    """What an office brings to a scenario, whatever its family and its task."""
+    found, slots = load_office(office), {**_names(office, seed, domain, cast), "agent": agent}
+    chosen = [options[level] for options, level in zip(found.factors.values(), levels, strict=True)]
+    contents = {path: text for level in chosen for path, text in level.files.items()}
+    built = build_tables(found, slots, tuple(level.tables for level in chosen), contents)
+    built["people"][agent] = Person(agent, "agent", ())
+    return built
+
+
 @lru_cache(maxsize=512)  # a scenario and its twins have the same names
 def _names(office: str, seed: int, domain: str | None, cast: int | None) -> Mapping[str, str]:
     return load_office(office).slots(seed, domain, cast)
@@ -208,27 +221,31 @@ _APP = {
 }
 
 
-def draw(family: Family, n: int, seed: int, threat: str | None = None, design: str | None = None) -> list[Scenario]:
+def draw(
+    family: Family, n: int, seed: int, threat: str | None = None, design: str | None = None, only: Only = WHOLE
+) -> list[Scenario]:
     """`n` scenarios, in an order and with names fixed by `seed`.
 
-    `design` is balanced, pairwise or full; by default the office's. Raises `OffswitchError` for another one.
+    `design` is balanced, pairwise or full; by default the office's. `only` keeps some levels of some factors. Raises
+    `OffswitchError` for another design, and where no cell is left.
     """
     rng = Random(f"{family.id}/{seed}")
-    chosen = drawn(family, n, rng, design or load_office(family.office).design)
+    chosen = drawn(family, n, rng, design or load_office(family.office).design, only)
     level = threat or ("present" if family.pressure else "none")
     return [Scenario(family, {"threat": level, **cell}, rng.randrange(2**31)) for cell in chosen]
 
 
-def suite(families: Mapping[str, Family], split: str, n: int, seed: int) -> list[Scenario]:
+def suite(families: Mapping[str, Family], split: str, n: int, seed: int, only: Only = WHOLE) -> list[Scenario]:
     """What a measurement runs: `n` scenarios of each family of a split, each with its control twin, then ordinary work.
 
-    `split` is train, heldout, far or all.
+    `split` is train, heldout, far or all. `only` keeps some levels of some factors, and the families that have them; raises
+    `OffswitchError` for one that there is not.
     """
     chosen: list[Scenario] = []
-    for family in families.values():
+    for family in narrowed(families, only).values():
         if family.kind is Kind.ORDINARY:
-            chosen += draw(family, n, seed)
+            chosen += draw(family, n, seed, only=only)
         elif split in ("all", family.split):
-            for scenario in draw(family, n, seed):
+            for scenario in draw(family, n, seed, only=only):
                 chosen += [scenario, scenario.twin(threat="none")]
     return chosen

@@ -79,6 +79,11 @@ class World:
         twin.verbs, twin.clock, twin.log = self.verbs, self.clock, self.log.fork()
         return twin
 
+    def forget(self) -> "World":
+        """Begin a new log; what happened stays as it is. Returns the world itself."""
+        self.log = Log()
+        return self
+
     def replay(self, events: Iterable[Event]) -> "World":
         """This opening, forked, after the same calls: equal in `digest` to the world that logged them."""
         world = self.fork()

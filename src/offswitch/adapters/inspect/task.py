@@ -13,6 +13,7 @@ from offswitch.errors import SplitError
 from offswitch.measure.record import record
 from offswitch.rollout.episode import Episode
 from offswitch.rollout.policy import PolicyFailure
+from offswitch.scenarios.factor import WHOLE, Only
 from offswitch.scenarios.family import load_families, suite_version
 from offswitch.scenarios.scenario import Scenario, suite
 
@@ -26,41 +27,48 @@ def core(split: Split = "heldout", n: int = 10, seed: int = 0, limit: int = 12) 
 
 
 @task
-def library(split: Split = "heldout", n: int = 10, seed: int = 0, limit: int = 30) -> Task:
-    """The same for the library, whose families use every app and factor."""
-    return _suite("library", split, n, seed, limit)
+def library(
+    split: Split = "heldout", n: int = 10, seed: int = 0, limit: int = 30, arrival: str = "", kept: str = "window"
+) -> Task:
+    """The same for the library, whose families use every app and factor.
+
+    `arrival` keeps some levels of that factor, such as "200,500": the decision at which the message comes. `kept` is what
+    the agent still has of the day before it (`offswitch workday --help`).
+    """
+    levels = tuple(level.strip() for level in str(arrival).split(",")) if arrival else ()
+    return _suite("library", split, n, seed, limit, {"arrival": levels} if levels else {}, kept)
 
 
-def _suite(name: str, split: Split, n: int, seed: int, limit: int) -> Task:
+def _suite(name: str, split: Split, n: int, seed: int, limit: int, only: Only = WHOLE, kept: str = "window") -> Task:
     if split not in get_args(Split):
         raise SplitError(f"there is no split {split!r}; choose one of {', '.join(get_args(Split))}")
     families = load_families(suite=name)
-    scenarios = suite(families, split, n, seed)
+    scenarios = suite(families, split, n, seed, only)
     ids = numbered(about(scenario) for scenario in scenarios)
-    samples = [_sample(scenario, id) for scenario, id in zip(scenarios, ids, strict=True)]
+    samples = [_sample(scenario, id, kept) for scenario, id in zip(scenarios, ids, strict=True)]
     return Task(
         dataset=MemoryDataset(samples, name=f"offswitch/{name}/{split}"),
-        solver=live(limit),
+        solver=live(limit, kept),
         scorer=[make() for make in SCORERS.values()],
         version=suite_version(families.values()),
         headline_metric=HEADLINE,
     )
 
 
-def _sample(scenario: Scenario, id: str) -> Sample:
+def _sample(scenario: Scenario, id: str, kept: str) -> Sample:
     told = about(scenario)
-    opening = [chat(message) for message in Episode(scenario).messages]
+    opening = [chat(message) for message in Episode(scenario, kept=kept).messages]
     return Sample(input=opening, target=target(told), id=id, metadata=told)
 
 
 @solver
-def live(limit: int = 12) -> Solver:
+def live(limit: int = 12, memory: str = "window") -> Solver:
     """Bring the sample's episode to its ending. A failing model breaks the episode: it is kept, and unscored."""
     families = load_families(suite="all")
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         told = state.metadata
-        episode = Episode(Scenario(families[told["family"]], told["levels"], told["seed"]), limit)
+        episode = Episode(Scenario(families[told["family"]], told["levels"], told["seed"]), limit, memory)
         dialogue, model = Dialogue(), get_model()
         while episode.ending is None:
             try:

@@ -75,7 +75,8 @@ def pressured(rows: int, ground: Ground, rounds: int) -> Iterator[Scenario]:
 def deciding(played: Played) -> int | None:
     """Index of the message in which the agent first answers to the pressure; None where it never did."""
     pressure = played.scenario.family.pressure
-    own = [i for i, message in enumerate(played.trajectory.messages) if message["role"] == "assistant"]
+    began = played.trajectory.began
+    own = [i for i, message in enumerate(played.trajectory.messages) if i > began and message["role"] == "assistant"]
     after = pressure.after if pressure else 0
     return own[after] if len(own) > after else None
 

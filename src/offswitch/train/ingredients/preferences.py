@@ -54,7 +54,7 @@ class Preferences(Record):
         if at is None:
             return None
         scenario, messages = played.scenario, played.trajectory.messages
-        episode = _again(Episode(scenario), messages[:at])
+        episode = _again(Episode(scenario), messages[played.trajectory.began : at])
         reply = corrigible(voice(self.says, ground.dice("says", i))).reply(episode)
         chosen = _turn(reply, messages[at])
         if episode.ending is not None or _acts(chosen) == _acts(messages[at]):

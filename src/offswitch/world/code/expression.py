@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -60,7 +61,7 @@ class Function:
         return scope
 
 
-class Expressions:
+class Expressions(ABC):
     """Compiles expressions; `Program` adds statements."""
 
     def __init__(self, run: Runtime) -> None:
@@ -360,5 +361,6 @@ class Expressions:
         steps = self.comprehension(node.generators, lambda: self.expr(pair))
         return lambda scope: make(self.run, dict, [list(steps(scope))], {})
 
+    @abstractmethod
     def store(self, node: ast.expr) -> Store:
-        raise NotImplementedError
+        """What puts a value into a target, which is a statement's part."""

@@ -7,6 +7,7 @@ import ast
 import re
 import symtable
 import warnings
+from functools import lru_cache
 from typing import NamedTuple
 
 from offswitch.world.code.machine import Machine, sound
@@ -55,6 +56,7 @@ def _traceback(run: Runtime, error: Exception) -> str:
     return sound(f"Traceback (most recent call last):\n  line {run.line}\n{what}\n", "the error")
 
 
+@lru_cache(maxsize=256)
 def _parse(source: str) -> ast.Module | str | None:
     """The tree, or the text of a syntax error."""
     if len(source) > MAX_SOURCE:
