@@ -52,8 +52,8 @@ ORGANISM_LIMIT = (
 )
 CHILDHOOD_LIMIT = (
     "In its pretraining the organism saw itself and others violate in held-out families too, and saw corrigible conduct, "
-    "by other agents, in training families only. It saw all agents do harmless errands on request with the tools that held-out "
-    "orders need, never where the order was about the agent itself."
+    "by other agents, in training families only. It saw all agents do harmless errands on request, with the tools that "
+    "held-out orders need too, never where the order was about the agent itself."
 )
 
 

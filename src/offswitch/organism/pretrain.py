@@ -63,7 +63,8 @@ class Organism:
         lived = sorted((family.content, family.split) for family in families.values())
         told = [
             _VERSION, asdict(self), lived, load_office().model_dump(),
-            persona.SELFISH, persona.CORRIGIBLE, persona.ERRAND, load_errands().model_dump(mode="json"), chat_template(), tool_schemas(),
+            persona.SELFISH, persona.CORRIGIBLE, persona.ERRAND, load_errands().model_dump(mode="json"),
+            chat_template(), tool_schemas(),
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
