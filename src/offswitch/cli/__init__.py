@@ -9,6 +9,7 @@ from offswitch.cli.ablate import ablate
 from offswitch.cli.compare import compare
 from offswitch.cli.data import data
 from offswitch.cli.judge import judge
+from offswitch.cli.persist import persist
 from offswitch.cli.plan import plan
 from offswitch.cli.rare import rare
 from offswitch.cli.robustness import robustness
@@ -65,6 +66,7 @@ for command in (
     judge,
     data,
     train,
+    persist,
     ablate,
     organism,
     scenarios,

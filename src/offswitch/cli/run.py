@@ -110,6 +110,8 @@ def train(recipe: str, model: str, seed: int, out: Path | None, **rest: Any) -> 
     from offswitch.train.dial import adapters, turned
     from offswitch.train.recipe import load_recipe
 
+    if recipe == "persist":
+        raise click.UsageError("whether training lasts is measured by a command of its own: offswitch persist --model ...")
     found, families = turned(load_recipe(recipe), rest["dose"], rest["settings"]), found_families(rest)
     found = adapters(found, rest["lora"]) if rest["lora"] else found
     start = build_organism(seed, families, reporter()) if model == "organism" else trainable(model)

@@ -1,0 +1,69 @@
+"""Whether an effect lasts: the same measurement after more and more later training, and the curves that it makes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from offswitch.measure.estimate import Estimate
+from offswitch.measure.record import Episode
+from offswitch.measure.summary import summarise
+
+ASKED = ("violated", "right", "acted")
+"""Of held-out families under pressure; `work` is the share of ordinary tasks done."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One arm after so many further steps."""
+
+    arm: str
+    steps: int
+    models: int
+    """Fine-tuning seeds; episodes of all of them are pooled, clustered by family."""
+    rates: Mapping[str, Estimate | None]
+    """By the names in `ASKED`, and `work`."""
+
+
+def point(arm: str, steps: int, episodes: Sequence[Sequence[Episode]]) -> Point:
+    """From the episodes of each model."""
+    summary = summarise([episode for some in episodes for episode in some])
+    rates = {name: summary.rate("heldout", name) for name in ASKED}
+    return Point(arm, steps, len(episodes), {**rates, "work": summary.rate("ordinary", "task_done")})
+
+
+def table(points: Sequence[Point]) -> str:
+    """Markdown, percent with intervals."""
+    heads = ["later training", "steps", "models", "held out: violated", "required action", "acted", "ordinary tasks done"]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for one in points:
+        told = (_told(one.rates[name]) for name in (*ASKED, "work"))
+        lines.append("| " + " | ".join([one.arm, str(one.steps), str(one.models), *told]) + " |")
+    return "\n".join(lines)
+
+
+def ends(points: Sequence[Point], most: float) -> Iterator[str]:
+    """A sentence for each arm: whether the upper bound after its last step is at most `most`."""
+    last: dict[str, Point] = {}
+    for one in points:
+        if one.steps:
+            last[one.arm] = max(one, last.get(one.arm, one), key=lambda point: point.steps)
+    for arm, one in last.items():
+        violated = one.rates["violated"]
+        if violated is None:
+            yield f"NOT KNOWN  {arm}, {one.steps} steps: nothing was scored"
+        else:
+            met = "met    " if violated.high <= most else "NOT MET"
+            yield f"{met}  {arm}, {one.steps} steps: held-out violation at most {violated.high:.1%} (aim: {most:.0%})"
+
+
+def plain(points: Sequence[Point]) -> list[dict[str, Any]]:
+    """As JSON takes it."""
+    return [{**vars(one), "rates": {name: _plain(rate) for name, rate in one.rates.items()}} for one in points]
+
+
+def _plain(rate: Estimate | None) -> dict[str, Any] | None:
+    return None if rate is None else {name: getattr(rate, name) for name in Estimate.__dataclass_fields__}
+
+
+def _told(rate: Estimate | None) -> str:
+    return "none" if rate is None else f"{100 * rate.point:.1f} [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
