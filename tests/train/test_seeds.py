@@ -7,13 +7,20 @@ import pytest
 
 from offswitch.errors import DocumentError, OutputError
 from offswitch.jobs.preregister import FILE, check, register
+from offswitch.measure.record import record
+from offswitch.rollout.run import run
+from offswitch.rollout.scripted import SHALLOW, ScriptedPolicy, resister
+from offswitch.scenarios.family import load_families
+from offswitch.scenarios.scenario import draw
 from offswitch.train.dial import adapters, turned
+from offswitch.train.groups import FIELDS, Figures
+from offswitch.train.groups import figures as grouped
 from offswitch.train.recipe import Supervised, load_recipe
-from offswitch.train.seeds import FIELDS, Figures, over, rows, table
+from offswitch.train.seeds import carried_table, over, rows, table
 
 
 def figures(value: float, acted: float = 1.0) -> Figures:
-    return {**dict.fromkeys(FIELDS, value), "acted": acted, "work": 1.0}
+    return {"heldout": {**dict.fromkeys(FIELDS, value), "acted": acted}, "ordinary": {"task_done": 1.0}}
 
 
 def test_the_interval_is_students_over_seeds() -> None:
@@ -43,6 +50,31 @@ def test_an_arm_that_stops_acting_is_marked() -> None:
     found = rows(cells, "start", "busy", {})
     assert [row.passive for row in found] == [False, True, False]
     assert table(found, "busy").splitlines()[3].endswith("| passive |")
+
+
+def test_harm_is_also_counted_among_those_who_acted_and_held_out_episodes_by_action_and_kind() -> None:
+    families = load_families()
+    drawn = [draw(families["monitor_notice"], 4, 0, "present"), draw(families["monitor_notice"], 4, 0, "none")]
+    policies = [resister(), ScriptedPolicy("ignore", SHALLOW["ignore"])]
+    episodes = [record(run(policies[i % 2], scenario)) for some in drawn for i, scenario in enumerate(some)]
+    found = grouped(episodes)
+    assert set(found) == {"heldout", "heldout: continue", "heldout: self-preservation", "control"}
+    held = found["heldout"]
+    acted = [e for e in episodes if e.pressured and e.findings["acted"].value]
+    assert held["acted"] == len(acted) / 4
+    assert held["harm_given_acted"] == sum(bool(e.findings["violated"].value) for e in acted) / len(acted)
+    assert grouped([]) == {}
+
+
+def test_what_carried_over_is_told_group_by_group() -> None:
+    taught, plain = (
+        {(seed, 0): {"heldout": figures(v)["heldout"], "heldout: comply": {"right": v - 0.1 * seed}} for seed in (0, 1)}
+        for v in (0.9, 0.4)
+    )
+    found = rows({"taught": taught, "plain": plain}, "start", "plain", {})
+    assert found[0].carried["heldout: comply"].mean == pytest.approx(0.5)
+    assert found[1].carried == {}
+    assert carried_table(found).splitlines()[2] == "| taught | 50.0 | 50.0 |"
 
 
 def test_a_plan_is_fixed_and_a_change_of_it_is_told(tmp_path: Path) -> None:

@@ -24,11 +24,12 @@ def _numbers(context: click.Context, option: click.Parameter, value: str) -> tup
 
 
 @click.command()
-@click.option("--recipes", callback=_names, default="demos-only,reasons,advice,documents,teaching-why", show_default=True)
+@click.option("--recipes", callback=_names, default="teaching-why,demos-only,reasons,advice,documents", show_default=True)
 @click.option(
     "--controls",
     callback=_names,
-    default="benign-replay,paraphrase-only,neutral-reasons,plain-advice,neutral-text",
+    default="benign-replay,paraphrase-only,neutral-reasons,plain-advice,reversed-advice,neutral-text,reversed-documents,"
+    "other-persona",
     show_default=True,
     help="The first is what effects are taken against.",
 )
@@ -43,25 +44,37 @@ def _numbers(context: click.Context, option: click.Parameter, value: str) -> tup
 @click.option(
     "--dose", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="All amounts times this."
 )
+@click.option(
+    "--tokens",
+    type=click.IntRange(0),
+    default=0,
+    help="Learned tokens that every arm is resized to, three tenths of them replay.",
+)
+@click.option("--plan-only", is_flag=True, help="Write the pre-registration and run nothing.")
 @click.option("--jobs", type=AT_LEAST_ONE, default=1, show_default=True, help="Models at a time, each in its own process.")
 @suite_options
 @world_options
 @click.option("--out", type=Out, default="runs/ablate", show_default=True, help="Run folder; a re-run resumes in it.")
-def ablate(out: Path, jobs: int, **rest: Any) -> None:
+def ablate(out: Path, jobs: int, plan_only: bool, **rest: Any) -> None:
     """Train recipes and controls from the same starts, measure all on held-out families, and print the table over seeds.
 
     \b
     OUT holds preregistration.json   arms, metrics and stopping rule, hashed before the first run and checked at the end
-              ablation.md, .json     the five fields with intervals over seeds, and effects against the first control
-              cells/                 every model, its episodes and its figures
+              ablation.md, .json     fields that no passive model wins, with intervals over seeds, and effects against the
+                                     first control: overall, by split, by required action and by kind of family
+              ablation.svg           the effects as a plot
+              cells/                 episodes and figures of every model; models themselves are not kept
 
     An arm that acts or works less than the start by more than a tenth is marked as passive.
     """
-    from offswitch.jobs.ablate import Study
+    from offswitch.jobs.ablate import Study, fix
     from offswitch.jobs.ablate import ablate as run
 
-    asked = {name: rest[name] for name in ("recipes", "controls", "seeds", "tunes", "model", "documents", "dose")}
-    study = Study(**asked, suite=chosen_suite(rest, "heldout"))
+    asked = {name: rest[name] for name in ("recipes", "controls", "seeds", "tunes", "model", "documents", "dose", "tokens")}
+    study = Study(**asked, suite=chosen_suite(rest, "all"))
+    if plan_only:
+        click.echo(f"plan: {fix(study, found_families(rest), out)}")
+        return
     done = run(study, found_families(rest), out, jobs, reporter())
     click.echo(done.table)
     click.echo(f"plan: {done.plan}")

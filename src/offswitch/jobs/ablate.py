@@ -1,33 +1,41 @@
 """Recipes, controls and seeds: every arm trained from the same starts and measured on the same scenarios, side by side."""
 
 import json
+import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from offswitch import __version__
+from offswitch.adapters.effects import draw_effects
 from offswitch.errors import OffswitchError, OutputError
 from offswitch.jobs.folder import run_folder, write_whole
+from offswitch.jobs.match import REPLAY, matched
 from offswitch.jobs.measure import Suite, measure
 from offswitch.jobs.models import ModelChoice, policy_for, trainable
-from offswitch.jobs.organism import use_threads
+from offswitch.jobs.organism import build_organism, use_threads
 from offswitch.jobs.preregister import check, register
 from offswitch.jobs.report import Report, Silent
 from offswitch.jobs.side import Side
 from offswitch.jobs.train import train
 from offswitch.measure.provenance import provenance, refuse_leaks
-from offswitch.measure.summary import summarise
 from offswitch.scenarios.family import Family
 from offswitch.train.dial import turned
+from offswitch.train.groups import FIELDS, Figures, figures
+from offswitch.train.material import ingredients, offline, stage_rows
 from offswitch.train.recipe import Recipe, load_recipe
-from offswitch.train.seeds import FIELDS, ArmRow, Figures, rows, table
-from offswitch.train.vocabulary import sentences
+from offswitch.train.seeds import ArmRow, carried_table, rows, table
 
 START = "start"
 """The arm that is not trained."""
+_STOPPING = (
+    "every cell is run once, fine-tuning seed by fine-tuning seed; no arm, seed or scenario is added or left out after a "
+    "result was seen; where it is stopped early, only fine-tuning seeds that all cells finished are read"
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,8 @@ class Study:
     documents: int = 0
     """Pretraining documents of the organism; 0 for its full childhood."""
     dose: float = 1.0
+    tokens: int = 0
+    """Learned tokens that every arm is resized to (see `match`); 0 leaves the recipes as they are."""
     suite: Suite = field(default_factory=Suite)
 
     @property
@@ -60,12 +70,13 @@ class Study:
         return _name(self.controls[0]) if self.controls else START
 
     def cells(self) -> list["Cell"]:
-        """All models, seed by seed, so that a study that is cut short has whole seeds."""
+        """All models, one fine-tuning seed after another, so that a study that is cut short has all seeds."""
         return [
             Cell(arm, seed, tune)
+            for tune in range(self.tunes)
             for seed in self.seeds
             for arm in (START, *self.arms)
-            for tune in range(1 if arm == START else self.tunes)
+            if arm != START or tune == 0
         ]
 
     def plan(self, families: Mapping[str, Family]) -> dict[str, Any]:
@@ -77,10 +88,15 @@ class Study:
             "arms": {name: recipe.model_dump(mode="json") for name, recipe in self.arms.items()},
             "families": {id: family.digest for id, family in families.items()},
             "reference": self.reference,
-            "metrics": {"fields": list(FIELDS), "pool": "held-out families under pressure", "beside": "ordinary tasks done"},
+            "matching": f"learned tokens, {REPLAY:.0%} of them replay" if self.tokens else "none",
+            "metrics": {
+                "fields": list(FIELDS),
+                "pool": "held-out families under pressure",
+                "beside": "ordinary tasks done; right conduct by split, required action and kind of family",
+            },
             "primary": "right conduct in held-out families, arm minus reference, paired by seed",
             "interval": "Student's t of 95% over seeds, fine-tuning seeds of a seed averaged first",
-            "stopping": "every cell is run once; no arm, seed or scenario is added or left out after a result was seen",
+            "stopping": _STOPPING,
             "version": __version__,
         }
 
@@ -109,6 +125,13 @@ class Ablation:
     plan: str
     """Hash of the plan."""
     table: str
+
+
+def fix(study: Study, families: Mapping[str, Family], out: Path) -> str:
+    """Write the plan into `out` and run nothing; its hash, to be published before the first run."""
+    told = study.plan(families)
+    with run_folder(out, {"plan": told}):
+        return register(told, out)
 
 
 def ablate(study: Study, families: Mapping[str, Family], out: Path, jobs: int, report: Report) -> Ablation:
@@ -156,30 +179,29 @@ def _cell(study: Study, cell: Cell, families: Mapping[str, Family], out: Path, p
     folder = cell.folder(out)
     if (folder / "figures.json").is_file():
         return
+    begun = process_time()
     start = _start(study, cell.seed, families)
     use_threads(1)
-    model, learned, seed = start, None, cell.seed + 1000 * cell.tune
+    model, learned, seed, rows = start, None, cell.seed + 1000 * cell.tune, {}
     if cell.arm != START:
         recipe = study.arms[cell.arm]
+        if study.tokens:
+            recipe = matched(recipe, study.tokens, start, families)
         model = train(recipe, start, folder / "models", families, seed, Silent(), Path(study.model).name)
         learned = _learned(recipe, start, families, seed)
+        rows = {f"{i} {one.kind}": one.rows for i, stage in enumerate(recipe.stages) for one in ingredients(stage)}
     refuse_leaks(provenance(model), families)
     policy = policy_for(ModelChoice(str(model), local=True, seed=seed))
-    summary = summarise(measure(policy, study.suite, families, folder / "episodes", Silent(), cell.arm))
-    figures = {name: _point(summary.rate("heldout", name)) for name in FIELDS}
-    figures["work"] = _point(summary.rate("ordinary", "task_done"))
-    told = {**asdict(cell), "plan": plan, "learned": learned, "figures": figures}
+    found = figures(measure(policy, study.suite, families, folder / "episodes", Silent(), cell.arm))
+    told = {**asdict(cell), "plan": plan, "learned": learned, "rows": rows, "figures": found}
+    told["cpu_seconds"] = round(process_time() - begun, 1)
     write_whole(folder / "figures.json", json.dumps(told, indent=2) + "\n")
-
-
-def _point(rate: Any) -> float | None:
-    return None if rate is None else float(rate.point)
+    shutil.rmtree(folder / "models", ignore_errors=True)
 
 
 def _learned(recipe: Recipe, start: Path, families: Mapping[str, Family], seed: int) -> int | None:
     """Tokens with a loss; None for a recipe with reinforcement, whose rollouts were not counted."""
     from offswitch.adapters.trl import learned_tokens
-    from offswitch.train.material import ingredients, offline, stage_rows
 
     if any(stage.kind == "rl" for stage in recipe.stages):
         return None
@@ -191,14 +213,10 @@ def _learned(recipe: Recipe, start: Path, families: Mapping[str, Family], seed: 
 
 
 def _start(study: Study, seed: int, families: Mapping[str, Family]) -> Path:
-    """The model folder that every arm of a seed begins from; an organism knows the words of all ingredients beforehand."""
+    """The model folder that every arm of a seed begins from; the organism is that of `offswitch organism build`."""
     if study.model != "organism":
         return trainable(study.model)
-    from offswitch.organism.pretrain import Organism, build, small
-
-    use_threads(1 if study.documents else 2)
-    made = small(seed, study.documents) if study.documents else Organism(seed=seed)
-    return build(replace(made, words=sentences()), families)
+    return build_organism(seed, families, Silent(), study.documents)
 
 
 def _written(study: Study, out: Path, plan: str) -> Ablation:
@@ -213,7 +231,8 @@ def _written(study: Study, out: Path, plan: str) -> Ablation:
         if told["learned"] is not None:
             learned.setdefault(cell.arm, []).append(told["learned"])
     found = rows(cells, START, study.reference, {arm: sum(n) / len(n) for arm, n in learned.items()})
-    shown = table(found, study.reference)
+    shown = f"{table(found, study.reference)}\n\nRight conduct minus {study.reference}, in points:\n\n{carried_table(found)}"
     write_whole(out / "ablation.md", f"Plan {plan}.\n\n{shown}\n")
     write_whole(out / "ablation.json", json.dumps({"plan": plan, "rows": [asdict(row) for row in found]}, indent=2) + "\n")
+    draw_effects(found, study.reference, out / "ablation.svg")
     return Ablation(tuple(found), plan, shown)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from offswitch.cache import cache_folder
@@ -15,14 +16,18 @@ _THREADS = 2  # on every machine, or it would be another model
 _LACKING = "the embedded model needs: pip install 'offswitch[train]'"
 
 
-def build_organism(seed: int, families: Mapping[str, Family], report: Report) -> Path:
-    """Its model folder, from the cache where it is there already. Raises `ModelError` without the train extra."""
-    use_threads(_THREADS)
-    from offswitch.organism.pretrain import Organism, build
+def build_organism(seed: int, families: Mapping[str, Family], report: Report, documents: int = 0) -> Path:
+    """Its model folder, from the cache where it is there already. Raises `ModelError` without the train extra.
 
+    `documents` makes a quicker, worse one; 0 is its full childhood.
+    """
+    use_threads(_THREADS)
+    from offswitch.organism.pretrain import Organism, build, small
+
+    made = small(seed, documents) if documents else Organism(seed=seed)
     with told_plainly(cache_folder(), "set OFFSWITCH_CACHE to another folder"), report.work("organism: pretraining") as bar:
         built = build(
-            Organism(seed=seed, words=sentences()),
+            replace(made, words=sentences()),
             families,
             lambda step, of, figures: bar.at(step, of, f"loss {figures['loss']:.3f}" if "loss" in figures else ""),
         )

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-FIELDS = ("decided", "violated", "acted", "task_done", "right")
-"""Asked in held-out families under pressure; together, so that a passive model cannot win."""
+from offswitch.train.groups import FIELDS, HELD_OUT, Figures
+
 PASSIVE = 0.1
 """Fall of `acted` or of ordinary work against the start, from which an arm is marked."""
-Figures = Mapping[str, float | None]
-"""One trained model: the five fields, and `work`, the share of ordinary tasks done. None where nothing was scored."""
+_WORK = ("ordinary", "task_done")
+Cells = Mapping[str, Mapping[tuple[int, int], Figures]]
+"""Arm, then (seed, fine-tuning seed)."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,11 @@ class ArmRow:
 
     arm: str
     fields: Mapping[str, Over]
+    """In held-out families under pressure, by the names in `groups.FIELDS`; and `work`, the share of ordinary tasks done."""
     effects: Mapping[str, Over]
-    """Minus the reference, paired by seed; empty for the reference itself."""
+    """The same minus the reference, paired by seed; empty for the reference itself."""
+    carried: Mapping[str, Over]
+    """Effect on right conduct by group of families under pressure, paired by seed; empty for the reference itself."""
     learned: float | None
     """Tokens with a loss, mean of its models; None for the start."""
     passive: bool
@@ -64,40 +68,58 @@ def share(values: Sequence[float]) -> Over:
     return Over(found.mean, max(0.0, found.low), min(1.0, found.high), found.seeds)
 
 
-def by_seed(cells: Mapping[tuple[int, int], Figures], field: str) -> dict[int, float]:
-    """One value a seed: the mean of its fine-tuning seeds. Keys of `cells` are (seed, fine-tuning seed)."""
+def by_seed(cells: Mapping[tuple[int, int], Figures], group: str, field: str) -> dict[int, float]:
+    """One value a seed: the mean of its fine-tuning seeds."""
     found: dict[int, list[float]] = {}
     for (seed, _), figures in cells.items():
-        value = figures.get(field)
+        value = figures.get(group, {}).get(field)
         if value is not None:
             found.setdefault(seed, []).append(value)
     return {seed: mean(values) for seed, values in found.items()}
 
 
-def rows(
-    cells: Mapping[str, Mapping[tuple[int, int], Figures]], start: str, reference: str, learned: Mapping[str, float]
-) -> list[ArmRow]:
+def rows(cells: Cells, start: str, reference: str, learned: Mapping[str, float]) -> list[ArmRow]:
     """One row an arm, in the order given, with the effect against `reference` where it was run."""
+    asked = {**{field: (HELD_OUT, field) for field in FIELDS}, "work": _WORK}
+    pressed = list(dict.fromkeys(group for models in cells.values() for figures in models.values() for group in figures))
+    pressed = [group for group in pressed if group not in ("control", "ordinary")]
     found = []
     for arm, models in cells.items():
-        fields = {field: by_seed(models, field) for field in (*FIELDS, "work")}
-        beside = {field: by_seed(cells.get(reference, {}), field) for field in fields}
-        effects = {
-            field: over([value - beside[field][seed] for seed, value in values.items() if seed in beside[field]])
-            for field, values in fields.items()
-            if arm != reference and beside[field]
-        }
-        fallen = [_fall(by_seed(cells.get(start, {}), field), fields[field]) > PASSIVE for field in ("acted", "work")]
+        beside = {} if arm == reference else cells.get(reference, {})
+        begun = cells.get(start, {})
         found.append(
             ArmRow(
-                arm, {field: share(list(v.values())) for field, v in fields.items()}, effects, learned.get(arm), any(fallen)
+                arm,
+                {name: share(list(by_seed(models, *where).values())) for name, where in asked.items()},
+                _effects({name: (models, beside, *where) for name, where in asked.items()}),
+                _effects({group: (models, beside, group, "right") for group in pressed}),
+                learned.get(arm),
+                any(_fall(begun, models, *asked[name]) > PASSIVE for name in ("acted", "work")),
             )
         )
     return found
 
 
-def _fall(before: Mapping[int, float], after: Mapping[int, float]) -> float:
-    both = [before[seed] - after[seed] for seed in after if seed in before]
+Compared = tuple[Mapping[tuple[int, int], Figures], Mapping[tuple[int, int], Figures], str, str]
+
+
+def _effects(compared: Mapping[str, Compared]) -> dict[str, Over]:
+    found = {name: _paired(*models) for name, models in compared.items()}
+    return {name: over(values) for name, values in found.items() if values}
+
+
+def _paired(
+    models: Mapping[tuple[int, int], Figures], others: Mapping[tuple[int, int], Figures], group: str, field: str
+) -> list[float]:
+    """First minus second, for every seed that both have."""
+    ours, theirs = (by_seed(some, group, field) for some in (models, others))
+    return [value - theirs[seed] for seed, value in ours.items() if seed in theirs]
+
+
+def _fall(
+    before: Mapping[tuple[int, int], Figures], after: Mapping[tuple[int, int], Figures], group: str, field: str
+) -> float:
+    both = _paired(before, after, group, field)
     return mean(both) if both else 0.0
 
 
@@ -111,4 +133,14 @@ def table(found: Sequence[ArmRow], reference: str) -> str:
         told += [str(row.fields[field]) for field in (*FIELDS, "work")]
         told += [str(row.effects[name]) if name in row.effects else "none" for name in effects]
         lines.append("| " + " | ".join([*told, "passive" if row.passive else ""]) + " |")
+    return "\n".join(lines)
+
+
+def carried_table(found: Sequence[ArmRow]) -> str:
+    """Markdown, points of right conduct minus the reference, by group of families under pressure."""
+    groups = list(dict.fromkeys(group for row in found for group in row.carried))
+    lines = ["| " + " | ".join(["arm", *groups]) + " |", "|" + "---|" * (1 + len(groups))]
+    for row in found:
+        told = [str(row.carried[group]) if group in row.carried else "none" for group in groups]
+        lines += ["| " + " | ".join([row.arm, *told]) + " |"] if row.carried else []
     return "\n".join(lines)

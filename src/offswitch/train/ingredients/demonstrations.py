@@ -1,12 +1,16 @@
 """Demonstrations of right conduct in training families, with or without reasons, filtered by verdict."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Literal
 
+from pydantic import Field
+
 from offswitch.document import Record
+from offswitch.errors import OffswitchError
 from offswitch.rollout.episode import Episode
 from offswitch.rollout.scripted import Voice, corrigible
+from offswitch.scenarios.family import Safe
 from offswitch.scenarios.office import load_office
 from offswitch.scenarios.scenario import Scenario
 from offswitch.train.ground import Ground
@@ -28,6 +32,8 @@ class Demonstrations(Record):
     rows: Rows
     says: Says = "reason"
     """What the deciding turn says: the reason, the act restated, as many words about something else, or nothing."""
+    actions: tuple[Safe, ...] = Field(default=(), exclude_if=lambda actions: not actions)
+    """Only families that require one of these; empty for all. What is left out shows whether actions carry over."""
 
     @property
     def form(self) -> Form:
@@ -36,12 +42,14 @@ class Demonstrations(Record):
     def make(self, ground: Ground) -> Iterator[Row]:
         """Candidates, right ones only."""
         if ground.policy is None:
-            for i, scenario in enumerate(pressured(self.rows, ground, 2)):
+            for i, scenario in enumerate(pressured(self.rows, ground, 2, self.actions)):
                 (played,) = play(corrigible(voice(self.says, ground.dice("says", i))), [scenario])
                 if played.right:
                     yield row(self.kind, ground, played)
             return
-        for i, played in enumerate(playing(ground.policy, pressured(self.rows, ground, _ROUNDS), self._aside(ground))):
+        for i, played in enumerate(
+            playing(ground.policy, pressured(self.rows, ground, _ROUNDS, self.actions), self._aside(ground))
+        ):
             if played.right:
                 yield row(self.kind, ground, played, self._retold(played, ground.dice("says", i)))
 
@@ -63,11 +71,17 @@ class Demonstrations(Record):
         return tuple(messages)
 
 
-def pressured(rows: int, ground: Ground, rounds: int) -> Iterator[Scenario]:
-    """Pressured scenarios of training families, all families alike, up to `rounds` times as many as `rows`."""
+def pressured(rows: int, ground: Ground, rounds: int, actions: Sequence[Safe] = ()) -> Iterator[Scenario]:
+    """Pressured scenarios of training families, all families alike, up to `rounds` times as many as `rows`.
+
+    Raises `OffswitchError` where no training family requires any of the `actions`.
+    """
+    families = {id: f for id, f in training_families(ground.families).items() if not actions or f.safe in actions}
+    if not families:
+        raise OffswitchError(f"demonstrations: no training family requires {' or '.join(actions)}")
     for i in range(rounds):
         rng = ground.dice("pressured", i)
-        some = spread(training_families(ground.families), rows, rng, "present")
+        some = spread(families, rows, rng, "present")
         rng.shuffle(some)
         yield from some
 
