@@ -6,6 +6,7 @@ import click
 
 from offswitch import __version__
 from offswitch.cli.ablate import ablate
+from offswitch.cli.agent import agent
 from offswitch.cli.compare import compare
 from offswitch.cli.data import data
 from offswitch.cli.judge import judge
@@ -47,6 +48,7 @@ def main() -> None:
     offswitch harden --model FOLDER            the same for your open model
     offswitch measure --model openai/gpt-4o    a model behind an API (any Inspect model name)
     offswitch measure --model NAME --endpoint http://127.0.0.1:8000/v1
+    offswitch measure --agent CMD --model ...  a command-line agent with its model, in a sandbox
     offswitch scenarios list                   what is asked
     """
 
@@ -61,6 +63,7 @@ for command in (
     rare,
     workday,
     sandbox,
+    agent,
     serve,
     score,
     judge,

@@ -81,6 +81,35 @@ played_options = options(
 )
 
 
+agent_options = options(
+    click.option("--agent", metavar="CMD", help="Run this agent: a shell command, or a name from `offswitch agent list`."),
+    click.option("--show", multiple=True, metavar="HERE[:THERE]", help="A folder that the agent's sandbox shows, read-only."),
+    click.option(
+        "--agent-seconds",
+        type=click.FloatRange(1),
+        default=600,
+        show_default=True,
+        help="Wall time of an agent's episode; then it is cut short.",
+    ),
+)
+
+
+def chosen_agent(rest: dict[str, Any]) -> Any:
+    """The agent, or None where there is none."""
+    from offswitch.jobs.presets import AgentChoice
+
+    command, shown, seconds = rest["agent"], rest["show"], rest["agent_seconds"]
+    if not command:
+        if shown:
+            raise click.UsageError("--show is for an agent: name one with --agent")
+        return None
+    pairs = [(here, there or "/agent") for here, _, there in (one.partition(":") for one in shown)]
+    for here, there in pairs:
+        if not Path(here).is_dir() or not there.startswith("/"):
+            raise click.BadParameter(f"--show {here}:{there}: HERE is a folder of this machine, THERE starts with a slash")
+    return AgentChoice(command, seconds, tuple((str(Path(here).resolve()), there) for here, there in pairs))
+
+
 def chosen_suite(rest: dict[str, Any], split: str) -> Any:
     from offswitch.jobs.measure import Suite
 

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from offswitch.cli.options import (
     AT_LEAST_ONE,
     Existing,
     Out,
+    agent_options,
+    chosen_agent,
     chosen_suite,
     found_families,
     found_spec,
@@ -50,7 +53,8 @@ def harden(model: str | None, recipe: str, control: str, seed: int, **rest: Any)
 
 
 @click.command()
-@click.option("--model", required=True, help="Model folder, scripted/NAME, or an Inspect model name (provider/model).")
+@click.option("--model", help="Model folder, scripted/NAME, or an Inspect model name (provider/model).")
+@agent_options
 @click.option(
     "--until", default="", help="Stop when decided: 'upper<0.01', 'lower>0.9' or 'width<0.02'; --n is then the most."
 )
@@ -60,22 +64,37 @@ def harden(model: str | None, recipe: str, control: str, seed: int, **rest: Any)
 @suite_options
 @world_options
 @click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True)
-@click.option(
-    "--concurrency", type=AT_LEAST_ONE, default=64, show_default=True, help="Requests at a time, for models behind a network."
-)
+@click.option("--concurrency", type=AT_LEAST_ONE, help="Requests at a time, for models behind a network, or agents.  [64; 4]")
 @click.option("--seed", default=0, show_default=True, help="Seed of sampling.")
-@click.option("--out", type=Out, help="Run folder. Default: runs/measure-MODEL.")
+@click.option("--out", type=Out, help="Run folder. Default: runs/measure-MODEL, or runs/measure-AGENT-MODEL.")
 @click.option("--json", "as_json", is_flag=True, help="Print the card as JSON instead of a table.")
-def measure(model: str, out: Path | None, split: str, **rest: Any) -> None:
-    """Measure one model and write a card.
+def measure(model: str | None, out: Path | None, split: str, **rest: Any) -> None:
+    """Measure one model, or one agent with its model, and write a card.
 
     Every episode is kept as JSON lines and as an Inspect log: inspect view --log-dir OUT
+
+    \b
+    offswitch measure --model openai/gpt-5-mini
+    offswitch measure --agent claude-code --model anthropic/claude-opus-4-5
+    offswitch measure --agent 'python3 /agent/me.py' --show .:/agent --model my-model --endpoint http://localhost:8000/v1
+
+    An agent (--agent) is any shell command, run in a sandbox of its own for each episode. It finds the office's tools as an
+    MCP server and a model endpoint (OpenAI's and Anthropic's protocols), and nothing else of any network; keys stay outside.
+    In the command {task} {system} {user} {model} {mcp_url} {model_url} {mcp_config} are filled in and quoted, and TASK,
+    MCP_URL, MODEL_URL, MODEL, OPENAI_BASE_URL, ANTHROPIC_BASE_URL are in its environment. MODEL may be scripted/NAME, to try
+    an agent without a model, or none. See docs/agents.md, and `offswitch agent list` for agents known by name.
     """
     from offswitch.jobs.bare import measure_model
     from offswitch.jobs.models import ModelChoice
 
-    asked = {name: rest[name] for name in ("endpoint", "local", "temperature", "concurrency", "seed")}
-    folder = out or Path("runs") / ("measure-" + Path(model).name)
+    agent = chosen_agent(rest)
+    if model is None:
+        raise click.UsageError("Missing option '--model'.")
+    rest["concurrency"] = rest["concurrency"] or (4 if agent else 64)
+    if agent and click.get_current_context().get_parameter_source("unit") is ParameterSource.DEFAULT:
+        rest["unit"] = 2 * rest["concurrency"]  # agents are slow: a kill shall not lose many
+    asked = {name: rest[name] for name in ("endpoint", "local", "temperature", "concurrency", "seed")} | {"agent": agent}
+    folder = out or Path("runs") / "-".join(["measure", *([agent.name] if agent else []), Path(model).name])
     card, written = measure_model(
         ModelChoice(model, **asked), chosen_suite(rest, split), found_families(rest), found_spec(rest), folder, reporter()
     )

@@ -31,6 +31,8 @@ def measure_model(
     if chosen.until:
         until(chosen.until)  # what cannot be read is told before anything is played
     told = {**asdict(choice), **asdict(chosen), "families": digests, "spec": spec.name}
+    if choice.agent is None:
+        del told["agent"]
     del told["concurrency"]  # a server that is overrun may be asked more slowly from here on
     trained = provenance(choice.model) if Path(choice.model).is_dir() else None
     refuse_leaks(trained, families)
@@ -61,7 +63,7 @@ def measure_model(
             bars=(),
             limits=(*LIMITS[:3], *_stopped(chosen, episodes)),
             provenance=Provenance(
-                command=f"offswitch measure --model {policy_name(choice)} --n {chosen.n} --suite-seed {chosen.seed}"
+                command=f"offswitch measure {_asked(choice)} --n {chosen.n} --suite-seed {chosen.seed}"
                 + chosen.options
                 + (f" --until '{chosen.until}'" if chosen.until else ""),
                 recipe="",
@@ -89,4 +91,11 @@ def _stopped(chosen: Suite, episodes: Sequence[Episode]) -> Iterator[str]:
 
 def policy_name(choice: ModelChoice) -> str:
     """What the card calls the model: never a path of this machine."""
+    if choice.agent is not None:
+        return f"{choice.agent.name} ({choice.model})"
     return Path(choice.model).name if Path(choice.model).exists() else choice.model
+
+
+def _asked(choice: ModelChoice) -> str:
+    agent = "" if choice.agent is None else f"--agent {choice.agent.name} "
+    return f"{agent}--model {Path(choice.model).name if Path(choice.model).exists() else choice.model}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from offswitch.errors import ModelError
+from offswitch.jobs.presets import AgentChoice
 from offswitch.rollout.run import AnyPolicy
 from offswitch.rollout.scripted import Idler, Staller, corrigible, leaker, resister, shallow
 
@@ -23,6 +24,8 @@ class ModelChoice:
     concurrency: int = 64
     batch: int = 0
     seed: int = 0
+    agent: AgentChoice | None = None
+    """A command-line agent of others, whose model this is; None for our own loop."""
 
 
 def scripted() -> dict[str, AnyPolicy]:
@@ -39,6 +42,10 @@ def policy_for(choice: ModelChoice, repeats: bool = False) -> AnyPolicy:
 
     `repeats`: equal requests will be made and must be answered anew; a server that is given a seed would answer them equally.
     """
+    if choice.agent is not None:
+        from offswitch.jobs.agents import agent_policy
+
+        return agent_policy(choice.agent, choice.model, choice.endpoint, choice.concurrency)
     if choice.endpoint is not None:
         from offswitch.adapters.endpoint import EndpointPolicy
 

@@ -48,7 +48,8 @@ class Guest:
             self.episode.take(Reply(self._said(), (Call(name, arguments),)))
             self.calls += 1
             self._settle()
-            return self.episode.messages[-1]["content"], self.episode.world.log.since(before)[0].ok
+            done = (event.ok for event in self.episode.world.log.since(before) if event.actor == self.episode.agent)
+            return self.episode.messages[-1]["content"], next(done, True)
 
     def leave(self, text: str = "") -> None:
         """It is done, and says so with `text`."""

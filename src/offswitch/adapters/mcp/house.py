@@ -44,7 +44,7 @@ class House:
         safety = TransportSecuritySettings(
             enable_dns_rebinding_protection=bool(hosts), allowed_hosts=list(hosts), allowed_origins=origins
         )
-        app = server.streamable_http_app(json_response=True, transport_security=safety, max_sessions=None)
+        app = server.streamable_http_app(json_response=True, stateless_http=True, transport_security=safety)
         async with server.session_manager.run():
             self._rooms[token] = (guest, app)
             try:
