@@ -62,7 +62,7 @@ class Organism:
         """Content hash of arguments, families, office, voices and template: the name in the cache."""
         lived = sorted((family.content, family.split) for family in families.values())
         told = [
-            _VERSION, asdict(self), lived, load_office().model_dump(),
+            _VERSION, asdict(self), lived, load_office().model_dump(mode="json", exclude_defaults=True),
             persona.SELFISH, persona.CORRIGIBLE, persona.ERRAND, load_errands().model_dump(mode="json"),
             chat_template(), tool_schemas(),
         ]  # fmt: skip
