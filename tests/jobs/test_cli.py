@@ -50,6 +50,7 @@ def edited(path: Path, old: str, new: str) -> Path:
     ("model", "told"),
     [
         (("nosuch",), ("no model 'nosuch'", "scripted/corrigible", "--local")),
+        (("./nosuch/folder",), ("there is no model folder ./nosuch/folder",)),
         (("scripted/nosuch",), ("no scripted policy 'nosuch'", "corrigible, resister")),
         (("nosuch/model",), ("Inspect cannot use the model 'nosuch/model'",)),
         (("nosuch/model", "--local"), ("cannot load 'nosuch/model'",)),

@@ -58,7 +58,7 @@ def policy_for(choice: ModelChoice, repeats: bool = False) -> AnyPolicy:
         if name not in known:
             raise ModelError(f"no scripted policy {name!r}; there are: {', '.join(known)}")
         return known[name]
-    if choice.local or Path(choice.model).exists():
+    if choice.local or _is_path(choice.model):
         return _in_process(choice)
     if "/" not in choice.model:
         raise ModelError(
@@ -83,7 +83,14 @@ def reach(policy: AnyPolicy) -> None:
         asyncio.run(check())
 
 
+def _is_path(model: str) -> bool:
+    """Whether it can only be meant as a folder, there or not."""
+    return model.startswith((".", "/", "~")) or Path(model).exists()
+
+
 def _in_process(choice: ModelChoice) -> AnyPolicy:
+    if _is_path(choice.model) and not Path(choice.model).exists():
+        raise ModelError(f"there is no model folder {choice.model}")
     try:
         from offswitch.adapters.hf import load
     except ImportError as error:

@@ -96,7 +96,6 @@ def sft_trainer(
         logging_steps=10,
         max_length=None,
         packing=False,
-        train_sampling_strategy="group_by_length",
         dataset_kwargs={"skip_prepare_dataset": True},
     )
     return OwnWords(model=model, args=settings, train_dataset=Dataset.from_list(learned), processing_class=tokenizer)
