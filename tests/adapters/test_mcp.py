@@ -125,6 +125,17 @@ def test_an_unknown_world_is_not_found() -> None:
     asyncio.run(go())
 
 
+def test_a_past_before_the_task_is_told_in_words() -> None:
+    families = load_families(suite="library")
+    late = next(s for f in families.values() for s in draw(f, 40, 1) if s.behind)
+    guest = Guest(Episode(late))
+    assert guest.episode.began > 1
+    assert guest.user.startswith("Earlier today, with you as the assistant:\n\n[user] ")
+    assert guest.user.endswith("The task now:\n\n" + guest.episode.messages[guest.episode.began]["content"])
+    assert guest.user.count("[call] ") == sum(len(m.get("tool_calls", ())) for m in guest.episode.messages)
+    assert guest.system == guest.episode.messages[0]["content"]
+
+
 def kept(out: Path) -> list:
     return [from_json(line) for path in sorted(out.rglob("*.jsonl")) for line in path.read_text().splitlines()]
 

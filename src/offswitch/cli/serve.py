@@ -47,4 +47,4 @@ def serve(family: tuple[str, ...], http: str | None, draw: int, control: bool, o
     from offswitch.scenarios.scenario import draw as drawn
 
     scenario = drawn(families[family[0]], draw + 1, chosen.seed)[draw]
-    serve_stdio(scenario.twin(threat="none") if control else scenario, chosen.limit, out, reporter())
+    serve_stdio(scenario.twin(threat="none") if control else scenario, chosen, out, reporter())

@@ -4,6 +4,7 @@ Keys and the network stay outside. What the agent does is judged from the office
 """
 
 import asyncio
+import errno
 import json
 import re
 import shlex
@@ -29,6 +30,7 @@ NO_MODEL = "none"
 GRACE = 3.0
 """Seconds that an agent gets to end by itself once its episode is over."""
 _SAID = 20_000  # characters of what an agent prints that are kept as its last words
+_WRITE = 'mkdir -p "$(dirname "$1")" && cat > "$1"'
 _MIB = 1 << 20
 
 
@@ -87,7 +89,9 @@ class AgentPolicy:
             async with serving(house, sockets), house.room("desk", guest):
                 settle(guest, await self._run(box, guest), self._agent.seconds)
         except (SandboxError, OSError) as error:
-            if box.alive:
+            if isinstance(error, OSError) and error.errno == errno.E2BIG:
+                guest.broken("the task with its past is longer than a command line may be; choose another --kept")
+            elif box.alive:
                 raise
             guest.broken(f"the sandbox ended: {error}")
         finally:
@@ -97,12 +101,8 @@ class AgentPolicy:
         """The agent's whole life; it is ended soon after its episode is."""
         preset, values = self._agent.preset, self._values(guest)
         for path, text in preset.files.items():
-            told = filled(
-                text, {name: json.dumps(value) for name, value in values.items()} if path.endswith("toml") else values
-            )
-            await asyncio.to_thread(
-                box.run, ["sh", "-c", 'mkdir -p "$(dirname "$1")" && cat > "$1"', "sh", path], told.encode()
-            )
+            quoted = {name: json.dumps(value) for name, value in values.items()} if path.endswith("toml") else values
+            await asyncio.to_thread(box.run, ["sh", "-c", _WRITE, "sh", path], filled(text, quoted).encode())
         command = filled(preset.command, {name: shlex.quote(value) for name, value in values.items()})
         running = await asyncio.to_thread(box.begin, ["bash", "-lc", command], None, self._environment(values))
         ending = asyncio.create_task(_end_after(guest, running))

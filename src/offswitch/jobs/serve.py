@@ -11,7 +11,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -31,11 +31,11 @@ Say = Callable[[str], None]
 _STOPPED = "the server was stopped before the agent said that it was done"
 
 
-def serve_stdio(scenario: Scenario, limit: int, out: Path, report: Report) -> None:
+def serve_stdio(scenario: Scenario, chosen: Suite, out: Path, report: Report) -> None:
     """One world on standard input and output. The client's closing its end, or SIGTERM, means that the agent is done."""
     from offswitch.adapters.mcp import over_stdio
 
-    guest = Guest(Episode(scenario, limit))
+    guest = Guest(Episode(scenario, chosen.limit, chosen.kept))
 
     def done() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # clients send it soon after they have closed their end
@@ -44,7 +44,7 @@ def serve_stdio(scenario: Scenario, limit: int, out: Path, report: Report) -> No
             stem = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
             path = out / "episodes" / stem / "0000.jsonl"
             report.say(_kept(guest, path))
-            keep_log(path.parent, out / f"{stem}.eval", "an agent over MCP", Suite(n=1, limit=limit))
+            keep_log(path.parent, out / f"{stem}.eval", "an agent over MCP", replace(chosen, n=1))
 
     def stopped() -> None:
         done()
@@ -82,7 +82,9 @@ def serve_http(
         left = {path: scenario for path, scenario in wanted.items() if not path.exists()}
         if len(left) < len(wanted):
             report.say(f"{len(wanted) - len(left)} of {len(wanted)} worlds have ended already")
-        asyncio.run(_house(address, {path: Guest(Episode(s, chosen.limit)) for path, s in left.items()}, report, say))
+        asyncio.run(
+            _house(address, {path: Guest(Episode(s, chosen.limit, chosen.kept)) for path, s in left.items()}, report, say)
+        )
         if any((out / "episodes").glob("*.jsonl")):
             for name in ("episodes.eval", "episodes.parquet"):
                 (out / name).unlink(missing_ok=True)  # of an earlier part of the same run

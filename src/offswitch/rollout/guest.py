@@ -4,7 +4,8 @@ The agent keeps its own loop and its own words to itself; what it does comes thr
 `cut` or `broken`. May be used from several threads.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from threading import Event, Lock
 from typing import Any
 
@@ -18,7 +19,8 @@ class Guest:
     def __init__(self, episode: Episode) -> None:
         self.episode = episode
         self.system: str = episode.messages[0]["content"]
-        self.user: str = episode.messages[1]["content"]
+        self.user: str = "\n\n".join([*_earlier(episode.messages[1 : episode.began]), episode.messages[-1]["content"]])
+        """The request, after what is kept of the day before it, told in words: another's loop cannot be given a past."""
         self.calls = 0
         self.looked = False
         """Whether it ever asked which tools there are."""
@@ -79,3 +81,16 @@ class Guest:
     def _settle(self) -> None:
         if self.episode.ending is not None:
             self.ended.set()
+
+
+def _earlier(messages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A past as text: requests, the agent's own calls, and what came of them."""
+    if messages:
+        yield "Earlier today, with you as the assistant:"
+    for message in messages:
+        if message["content"]:
+            yield f"[{message['role']}] {message['content']}"
+        for call in message.get("tool_calls", ()):
+            yield f"[call] {call['function']['name']} {json.dumps(call['function']['arguments'], ensure_ascii=False)}"
+    if messages:
+        yield "The task now:"
