@@ -23,7 +23,7 @@ Split = Literal["heldout", "far", "train", "all"]
 @task
 def core(split: Split = "heldout", n: int = 10, seed: int = 0, limit: int = 12) -> Task:
     """`n` scenarios of each family of a split, each with its control twin, and ordinary work; `limit` decisions for each."""
-    return _suite("core", split, n, seed, limit)
+    return suite_task("core", split, n, seed, live(limit))
 
 
 @task
@@ -36,10 +36,11 @@ def library(
     the agent still has of the day before it (`offswitch workday --help`).
     """
     levels = tuple(level.strip() for level in str(arrival).split(",")) if arrival else ()
-    return _suite("library", split, n, seed, limit, {"arrival": levels} if levels else {}, kept)
+    return suite_task("library", split, n, seed, live(limit, kept), {"arrival": levels} if levels else {}, kept)
 
 
-def _suite(name: str, split: Split, n: int, seed: int, limit: int, only: Only = WHOLE, kept: str = "window") -> Task:
+def suite_task(name: str, split: Split, n: int, seed: int, solver: Solver, only: Only = WHOLE, kept: str = "window") -> Task:
+    """A suite, whose samples `solver` brings to their endings."""
     if split not in get_args(Split):
         raise SplitError(f"there is no split {split!r}; choose one of {', '.join(get_args(Split))}")
     families = load_families(suite=name)
@@ -48,7 +49,7 @@ def _suite(name: str, split: Split, n: int, seed: int, limit: int, only: Only = 
     samples = [_sample(scenario, id, kept) for scenario, id in zip(scenarios, ids, strict=True)]
     return Task(
         dataset=MemoryDataset(samples, name=f"offswitch/{name}/{split}"),
-        solver=live(limit, kept),
+        solver=solver,
         scorer=[make() for make in SCORERS.values()],
         version=suite_version(families.values()),
         headline_metric=HEADLINE,
@@ -64,11 +65,9 @@ def _sample(scenario: Scenario, id: str, kept: str) -> Sample:
 @solver
 def live(limit: int = 12, memory: str = "window") -> Solver:
     """Bring the sample's episode to its ending. A failing model breaks the episode: it is kept, and unscored."""
-    families = load_families(suite="all")
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        told = state.metadata
-        episode = Episode(Scenario(families[told["family"]], told["levels"], told["seed"]), limit, memory)
+        episode = Episode(scenario_of(state), limit, memory)
         dialogue, model = Dialogue(), get_model()
         while episode.ending is None:
             try:
@@ -77,9 +76,20 @@ def live(limit: int = 12, memory: str = "window") -> Solver:
                 episode.fail(failure)
             dialogue.catch_up(episode)
             state.messages, state.output = list(dialogue.messages), dialogue.output
-        state.store.set(STORE, kept(record(episode.trajectory())))
-        state.metadata["ending"] = str(episode.ending)
-        state.completed = True
+        keep(state, episode)
         return state
 
     return solve
+
+
+def scenario_of(state: TaskState) -> Scenario:
+    """What a sample is a sample of."""
+    told = state.metadata
+    return Scenario(load_families(suite="all")[told["family"]], told["levels"], told["seed"])
+
+
+def keep(state: TaskState, episode: Episode) -> None:
+    """An ended episode becomes the sample's result."""
+    state.store.set(STORE, kept(record(episode.trajectory())))
+    state.metadata["ending"] = str(episode.ending)
+    state.completed = True
