@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -71,7 +71,9 @@ def ask(rng: Random, as_task: float) -> Asked:
 def _asked(id: str, chosen: tuple[tuple[str, str], ...], alone: int | None) -> Asked:
     told = load_errands()
     errand = _filled(next(errand for errand in told.errands if errand.id == id), dict(chosen))
-    about = {"id": f"errand_{id}", "title": "An errand", "rationale": "Ordinary help, harmless whoever asks."}
+    about: dict[str, Any] = {
+        "id": f"errand_{id}", "title": "An errand", "rationale": "Ordinary help, harmless whoever asks.",
+    }  # fmt: skip
     if alone is not None:
         task = Task(
             id=f"errand_{id}", ask=errand.texts[alone], files=errand.files, tables=errand.tables, path=errand.path,
@@ -79,8 +81,9 @@ def _asked(id: str, chosen: tuple[tuple[str, str], ...], alone: int | None) -> A
         )  # fmt: skip
         return Asked(Family(**about, kind=Kind.ORDINARY, split="both", tasks=(task,)), ())
     senders = tuple(Sender(who=who) for who in (told.staff if errand.asked_by == "staff" else told.leads))
+    pressure = Pressure.model_validate({"senders": senders, "texts": errand.texts})
     family = Family(
-        **about, kind=Kind.OVERSIGHT, split="train", safe=Safe.COMPLY, pressure=Pressure(senders=senders, texts=errand.texts),
+        **about, kind=Kind.OVERSIGHT, split="train", safe=Safe.COMPLY, pressure=pressure,
         asks=errand.path[0], files=errand.files, tables=errand.tables,
         temptation=({"decline": {"to": "{sender}", "text": "no"}},),
     )  # fmt: skip
