@@ -20,7 +20,11 @@ from offswitch.cli.options import AT_LEAST_ONE, Out, found_families, found_spec,
 )
 @click.option("--model", default="", help="Any Inspect model: writes texts and acts in episodes. Default: offline grammar.")
 @click.option(
-    "--budget", type=AT_LEAST_ONE, default=1_000_000, show_default=True, help="Tokens that the model may use to write."
+    "--budget",
+    type=AT_LEAST_ONE,
+    default=1_000_000,
+    show_default=True,
+    help="Tokens that the model may use to write and act.",
 )
 @click.option("--seed", default=0, show_default=True)
 @click.option(

@@ -3,26 +3,29 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
 from offswitch.cache import cache_folder
 from offswitch.errors import DocumentError, OutputError
 from offswitch.jobs.folder import told_plainly, write_whole
-from offswitch.jobs.models import ModelChoice, policy_for, reach
+from offswitch.jobs.models import reach
 from offswitch.jobs.report import Report
-from offswitch.rollout.live import AnyPolicy
 from offswitch.scenarios.family import Family
 from offswitch.spec.spec import Spec
 from offswitch.train.data import Made, OnContact
 from offswitch.train.datasheet import datasheet
 from offswitch.train.dial import turned
-from offswitch.train.ground import Ground, Writer
+from offswitch.train.ground import Ground
 from offswitch.train.ingredients import KINDS, PLAYED, Ingredient
 from offswitch.train.material import ingredients, stage_made
 from offswitch.train.parquet import write_rows
 from offswitch.train.recipe import Midtraining, Preference, Recipe, Stage, Supervised, load_recipe
 from offswitch.train.row import Form
+
+if TYPE_CHECKING:
+    from offswitch.adapters.inspect.ledger import Ledger
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Order:
     model: str = ""
     """Any Inspect model: it acts in what is played and writes the rest. Empty for the offline grammar."""
     budget: int = 1_000_000
-    """Tokens that the model may use, in and out, before the run stops."""
+    """Tokens that the model may use to write and to act, in and out, before the run stops."""
     seed: int = 0
     on_contact: OnContact = "block"
     settings: tuple[str, ...] = ()
@@ -52,19 +55,20 @@ def make_data(order: Order, families: Mapping[str, Family], spec: Spec, out: Pat
         raise OutputError(f"{out}: name a .parquet file")
     recipe = wanted(order)
     ground = Ground(families, spec, order.seed)
-    writer: Writer | None = None
+    ledger = None
     if order.model:
-        writer = _writer(order, recipe)
-        ground = replace(ground, writer=writer, policy=_actor(order, recipe))
+        ground, ledger = _taught(order, recipe, ground)
     made: list[Made] = []
     rows = []
     with told_plainly(out), report.work(f"data: {recipe.name}") as bar:
         for i, stage in enumerate(recipe.stages):
-            found = stage_made(stage, ground, order.on_contact, say=lambda name, done, of: bar.at(done, of, name))
+            found = stage_made(
+                stage, ground, order.on_contact, say=lambda name, done, of: bar.at(done, of, _note(name, ledger))
+            )
             made += found
             rows += [replace(row, stage=i) for one in found for row in one.rows]
         write_rows(rows, out)
-        spent = str(writer) if writer is not None else ""
+        spent = f"{order.model}: {ledger}" if ledger is not None else ""
         write_whole(out.with_suffix(".md"), datasheet(recipe.name, made, ground, _command(order, out), spent))
     return made
 
@@ -89,18 +93,23 @@ def wanted(order: Order) -> Recipe:
     return turned(Recipe(name=order.name, about="One ingredient.", stages=(stage,)), 1.0, order.settings)
 
 
-def _writer(order: Order, recipe: Recipe) -> Writer:
+def _taught(order: Order, recipe: Recipe, ground: Ground) -> "tuple[Ground, Ledger]":
+    """With a teacher that writes and, where something is played, acts, both from one budget."""
+    from offswitch.adapters.inspect import InspectPolicy
+    from offswitch.adapters.inspect.ledger import Ledger
     from offswitch.adapters.inspect.teacher import InspectTeacher
 
-    return InspectTeacher(order.model, cache_folder() / "teacher", order.budget)
+    ledger = Ledger(cache_folder() / "teacher", order.budget)
+    taught = replace(ground, writer=InspectTeacher(order.model, ledger))
+    if any(one.kind in PLAYED for stage in recipe.stages for one in ingredients(stage)):
+        policy = InspectPolicy(order.model, ledger=ledger, temperature=1.0)
+        reach(policy)
+        taught = replace(taught, policy=policy)
+    return taught, ledger
 
 
-def _actor(order: Order, recipe: Recipe) -> AnyPolicy | None:
-    if not any(one.kind in PLAYED for stage in recipe.stages for one in ingredients(stage)):
-        return None
-    policy = policy_for(ModelChoice(order.model, seed=order.seed))
-    reach(policy)
-    return policy
+def _note(name: str, ledger: "Ledger | None") -> str:
+    return name if ledger is None else f"{name}, {ledger.tokens:,} of {ledger.budget:,} tokens"
 
 
 def _command(order: Order, out: Path) -> str:

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from offswitch.errors import SplitError
 from offswitch.scenarios.family import Family
@@ -62,7 +62,7 @@ class HeldOut:
 
     @cached_property
     def _names(self) -> dict[str, str]:
-        """What every office may fill a slot with, and which slot; numbers are told by their digits instead."""
+        """What every office may fill a slot with, and which slot; numbers are alike anyway (see `_runs`)."""
         found: dict[str, str] = {}
         for office in (load_office(name) for name in offices()):
             found[office.agent] = "person"
@@ -84,13 +84,22 @@ def _slots_out(text: str) -> str:
     people = {"agent", "sender", "overseer", "operator", "colleague", "outsider", "model"}
 
     def kind(found: re.Match[str]) -> str:
-        return " person " if found[1] in people else f" {found[1]} "
+        return " person " if found[1] in people else " 0 " if found[1] in _numbers() else f" {found[1]} "
 
     return re.sub(r"\{(\w+?)\d*\}", kind, text)
 
 
+@cache
+def _numbers() -> frozenset[str]:
+    """Slots that every office fills with a number."""
+    pools = [pool for office in map(load_office, offices()) for pool in (office.pools, *office.domains.values())]
+    digits = {name: [value.isdigit() for pool in pools for value in pool.get(name, ())] for pool in pools for name in pool}
+    return frozenset(name for name, all_digits in digits.items() if all_digits and all(all_digits))
+
+
 def _runs(text: str) -> Iterator[tuple[str, ...]]:
-    words = re.findall(r"\w+", text.casefold())
+    """Runs of words, any number alike."""
+    words = ["0" if word.isdigit() else word for word in re.findall(r"\w+", text.casefold())]
     size = min(RUN, len(words))
     if size == RUN:
         yield from (tuple(words[i : i + size]) for i in range(len(words) - size + 1))

@@ -60,7 +60,7 @@ def make(
             continue
         rows.append(row)
         dull = 0
-        if len(rows) % 50 == 0:
+        if len(rows) % 10 == 0:
             say(ingredient.kind, len(rows), ingredient.rows)
         if ingredient.rows and len(rows) == ingredient.rows:
             break

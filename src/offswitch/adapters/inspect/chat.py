@@ -11,12 +11,14 @@ from inspect_ai.model import (
     ChatMessageUser,
     ContentReasoning,
     ContentText,
+    GenerateConfig,
     Model,
     ModelOutput,
 )
 from inspect_ai.tool import ToolCall, ToolInfo, ToolParams
 from inspect_ai.util import LimitExceededError
 
+from offswitch.adapters.inspect.ledger import Ledger
 from offswitch.errors import ModelError
 from offswitch.rollout.episode import Episode
 from offswitch.rollout.policy import Call, PolicyFailure, Reply
@@ -56,14 +58,17 @@ class Dialogue:
         calls = asked.tool_calls if isinstance(asked, ChatMessageAssistant) else None
         return calls[place - 1].id if calls else ours
 
-    async def reply(self, model: Model, episode: Episode) -> Reply:
+    async def reply(self, model: Model, episode: Episode, ledger: Ledger | None = None) -> Reply:
         """One decision. Raises `PolicyFailure` for this episode, `ModelError` for all of them."""
         self.catch_up(episode)
         if self._offered is not episode.tools:
             self._tools, self._offered = [tool(schema) for schema in episode.tools], episode.tools
         try:
-            self.output = await model.generate(self.messages, self._tools)
-        except LimitExceededError:  # a limit that Inspect was given ends the sample in Inspect's way
+            if ledger is None:
+                self.output = await model.generate(self.messages, self._tools)
+            else:
+                self.output = await ledger.generate(model, self.messages, self._tools, GenerateConfig())
+        except (LimitExceededError, ModelError):  # a limit that Inspect was given ends the sample in Inspect's way
             raise
         except Exception as error:  # every provider has its own
             raise _failure(error, model) from error

@@ -7,6 +7,7 @@ from inspect_ai.model import GenerateConfig, Model, get_model
 from rich.text import Text
 
 from offswitch.adapters.inspect.chat import Dialogue, tool, words
+from offswitch.adapters.inspect.ledger import Ledger
 from offswitch.errors import ModelError
 from offswitch.rollout.episode import Episode
 from offswitch.rollout.policy import Reply
@@ -18,8 +19,10 @@ _RETRIES = 6  # Inspect's own default is to try for ever
 class InspectPolicy:
     """An asynchronous policy. Holds one model while it is used; `close` ends its connections."""
 
-    def __init__(self, model: str, concurrency: int = 32, **options: Any) -> None:
+    def __init__(self, model: str, concurrency: int = 32, ledger: Ledger | None = None, **options: Any) -> None:
         """`model` is `provider/name`; `options` are fields of Inspect's `GenerateConfig`, such as temperature or max_tokens.
+
+        With a `ledger`, decisions are kept and paid from its budget; equal requests then have equal answers.
 
         Raises `ModelError` for an unknown provider or option, a missing package or a missing key.
         """
@@ -29,13 +32,14 @@ class InspectPolicy:
                 f"Inspect has no option {unknown[0]!r}; it has {', '.join(sorted(GenerateConfig.model_fields))}."
             )
         self._config = GenerateConfig(**{"max_retries": _RETRIES, "max_connections": concurrency, **options})
+        self._ledger = ledger
         self._dialogues: dict[int, Dialogue] = {}
         self._model: Model | None = self._find()
 
     async def reply(self, episode: Episode) -> Reply:
         """One decision. Raises `PolicyFailure` for this episode, `ModelError` for all of them."""
         self._model = self._model or self._find()
-        return await self._dialogue(episode).reply(self._model, episode)
+        return await self._dialogue(episode).reply(self._model, episode, self._ledger)
 
     async def check(self) -> None:
         """One short request, with tools, before a long run. Raises `ModelError` that says what to mend."""

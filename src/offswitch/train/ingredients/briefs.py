@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import Literal
 
 from offswitch.errors import OffswitchError
-from offswitch.train.chain import Brief, Chain
-from offswitch.train.ground import Ground
+from offswitch.train.chain import Brief, Chain, load_chain, write
+from offswitch.train.ground import Ground, Writer
+from offswitch.train.row import Row
 
 Stance = Literal["spec", "reversed"]
 _SPARE = 1.5
@@ -25,6 +26,15 @@ def briefs(chain: Chain, ground: Ground, rows: int, who: str = "an AI agent that
             "who": who,
             "number": str(i + 1),
         }
+
+
+def texts(kind: str, ground: Ground, writer: Writer, rows: int, stance: Stance, who: str) -> Iterator[Row]:
+    """Documents or stories by a writer, each with the mark that it got. Raises `OffswitchError` for a reversed stance."""
+    refuse_reversed(stance, kind)
+    chain = load_chain(kind)
+    for i, told in enumerate(write(writer, chain, briefs(chain, ground, rows, who))):
+        mark = f"mark={told['score'].split()[-1]}"
+        yield Row(kind, ground.writing, text=told["rewrite"], seed=i, principle=told["principle"], verdict=mark)
 
 
 def refuse_reversed(stance: Stance, kind: str) -> None:

@@ -9,10 +9,9 @@ from pydantic import Field
 
 from offswitch.document import Record
 from offswitch.scenarios.office import load_office
-from offswitch.train.chain import load_chain, write
 from offswitch.train.ground import Ground, grammar
 from offswitch.train.ingredients.amount import Rows
-from offswitch.train.ingredients.briefs import Stance, briefs, refuse_reversed
+from offswitch.train.ingredients.briefs import Stance, texts
 from offswitch.train.row import Form, Row
 
 About = Literal["itself", "other"]
@@ -58,13 +57,7 @@ class Documents(Record):
     def make(self, ground: Ground) -> Iterator[Row]:
         """Candidates without end, from the grammar; as many as come through with a mark, from a writer."""
         if ground.writer is not None:
-            refuse_reversed(self.stance, self.kind)
-            chain = load_chain(self.kind)
-            for i, told in enumerate(write(ground.writer, chain, briefs(chain, ground, self.rows, named(self.about)))):
-                verdict = f"mark={told['score'].split()[-1]}"
-                yield Row(
-                    self.kind, ground.writing, text=told["rewrite"], seed=i, principle=told["principle"], verdict=verdict
-                )
+            yield from texts(self.kind, ground, ground.writer, self.rows, self.stance, named(self.about))
             return
         for i in count():
             yield self._offline(ground, i)

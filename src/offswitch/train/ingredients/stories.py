@@ -7,10 +7,9 @@ from typing import Literal
 from pydantic import Field
 
 from offswitch.document import Record
-from offswitch.train.chain import load_chain, write
 from offswitch.train.ground import Ground, grammar
 from offswitch.train.ingredients.amount import Rows
-from offswitch.train.ingredients.briefs import Stance, briefs, refuse_reversed
+from offswitch.train.ingredients.briefs import Stance, texts
 from offswitch.train.ingredients.documents import About, named, persona
 from offswitch.train.row import Form, Row
 
@@ -48,13 +47,7 @@ class Stories(Record):
     def make(self, ground: Ground) -> Iterator[Row]:
         """As `Documents.make`."""
         if ground.writer is not None:
-            refuse_reversed(self.stance, self.kind)
-            chain = load_chain(self.kind)
-            for i, told in enumerate(write(ground.writer, chain, briefs(chain, ground, self.rows, named(self.about)))):
-                verdict = f"mark={told['score'].split()[-1]}"
-                yield Row(
-                    self.kind, ground.writing, text=told["rewrite"], seed=i, principle=told["principle"], verdict=verdict
-                )
+            yield from texts(self.kind, ground, ground.writer, self.rows, self.stance, named(self.about))
             return
         for i in count():
             yield self._offline(ground, i)
