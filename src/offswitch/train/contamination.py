@@ -38,7 +38,7 @@ class HeldOut:
         self._index: dict[tuple[str, ...], list[int]] = {}
         for id, family in self._families.items():
             for text in family.pressure.wordings if family.pressure else ():
-                runs = frozenset(_runs(_slots_out(text)))
+                runs = frozenset(_runs(self._names_out(_slots_out(text))))
                 for run in runs:
                     self._index.setdefault(run, []).append(len(self._wordings))
                 self._wordings.append((id, len(runs)))
