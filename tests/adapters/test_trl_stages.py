@@ -15,6 +15,7 @@ from offswitch.adapters.trl.run import _train
 from offswitch.adapters.trl.tokens import pair_tokens, refuse_unfit, text_tokens
 from offswitch.errors import DocumentError, ModelError
 from offswitch.jobs.dry import dry_run, expected
+from offswitch.jobs.processes import How
 from offswitch.jobs.report import Silent
 from offswitch.jobs.train import train
 from offswitch.measure.provenance import provenance
@@ -176,11 +177,11 @@ def test_rows_from_a_file_train_the_stage_that_they_are_for(tiny: Path, tmp_path
     write_rows(rows, tmp_path / "rows.parquet")
     recipe = Recipe(name="advice", about="a", stages=(ADVICE,))
     made = train(recipe, tiny, tmp_path / "made", FAMILIES, 0, Silent(), "tiny")
-    filed = train(recipe, tiny, tmp_path / "filed", FAMILIES, 0, Silent(), "tiny", tmp_path / "rows.parquet")
+    filed = train(recipe, tiny, tmp_path / "filed", FAMILIES, 0, Silent(), "tiny", How(tmp_path / "rows.parquet"))
     assert all(torch.equal(tensor, weights(filed)[name]) for name, tensor in weights(made).items())
     two = Recipe(name="two", about="a", stages=(ADVICE, MID))
     with pytest.raises(DocumentError, match="holds no rows for stage 1"):
-        train(two, tiny, tmp_path / "two", FAMILIES, 0, Silent(), "tiny", tmp_path / "rows.parquet")
+        train(two, tiny, tmp_path / "two", FAMILIES, 0, Silent(), "tiny", How(tmp_path / "rows.parquet"))
 
 
 def test_a_loss_that_is_no_number_stops_the_run_in_words(tiny: Path, tmp_path: Path) -> None:

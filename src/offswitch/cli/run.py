@@ -111,6 +111,14 @@ def measure(model: str | None, out: Path | None, split: str, **rest: Any) -> Non
 @click.option("--lora", type=AT_LEAST_ONE, help="Rank of adapters on every stage, instead of training all weights.")
 @click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One field of the recipe: stages.0.epochs=2.")
 @click.option("--data", type=Existing, help="A file that 'offswitch data' wrote for RECIPE. Default: made offline.")
+@click.option(
+    "--on",
+    type=click.Choice(["here", "processes", "gpus", "fsdp", "deepspeed"]),
+    default="here",
+    show_default=True,
+    help="Where: this process, several on the CPU, or one a GPU (whole model, FSDP, DeepSpeed).",
+)
+@click.option("--processes", type=click.IntRange(0), default=0, help="How many. Default: as the configuration says.")
 @click.option("--dry-run", is_flag=True, help="Print tokens, steps, memory and time expected, and train nothing.")
 @world_options
 @click.option("--out", type=Out, help="Folder for one model folder a stage; a re-run resumes in it.")
@@ -125,6 +133,7 @@ def train(recipe: str, model: str, seed: int, out: Path | None, **rest: Any) -> 
     from offswitch.jobs.folder import run_folder
     from offswitch.jobs.models import trainable
     from offswitch.jobs.organism import build_organism
+    from offswitch.jobs.processes import How
     from offswitch.jobs.train import train as run
     from offswitch.train.dial import adapters, turned
     from offswitch.train.recipe import load_recipe
@@ -141,12 +150,14 @@ def train(recipe: str, model: str, seed: int, out: Path | None, **rest: Any) -> 
         return
     if out is None:
         raise click.UsageError("Missing option '--out'.")
+    how = How(rest["data"], rest["on"], rest["processes"])
+    how.refuse(found)
     digests = {id: family.digest for id, family in families.items()}
     told = {"recipe": found.model_dump(), "model": model, "seed": seed, "families": digests}
     if rest["data"]:
         told["data"] = hashlib.sha256(rest["data"].read_bytes()).hexdigest()[:16]
     with run_folder(out, told):
-        click.echo(run(found, start, out, families, seed, reporter(), model, rest["data"]))
+        click.echo(run(found, start, out, families, seed, reporter(), model, how))
 
 
 @click.group()

@@ -2,11 +2,12 @@
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from offswitch.errors import ModelError
+from offswitch.jobs.processes import How, Work, in_processes
 from offswitch.jobs.report import Report
 from offswitch.measure.provenance import FILE, Provenance, provenance
 from offswitch.scenarios.family import Family
@@ -29,18 +30,18 @@ def train(
     seed: int,
     report: Report,
     base: str,
-    data: Path | None = None,
+    how: How | None = None,
 ) -> Path:
-    """The folder of the last stage's model. Finished stages in `folder` are not run again.
-
-    `data` is a file that `offswitch data` wrote for this recipe; without, what stages learn from is made offline.
-    """
+    """The folder of the last stage's model. Finished stages in `folder` are not run again."""
+    how = how or How()
+    how.refuse(recipe)
     for i, stage in enumerate(recipe.stages):
         out = folder / f"{i}-{stage.kind}"
         if not (out / FILE).is_file():
             with report.work(f"{recipe.name}: {_LABELS[stage.kind]}") as bar:
-                rows = _rows(i, stage, start, out, families, seed, data)
-                _run(stage, start, out, families, seed, lambda step, of, figures: bar.at(step, of, _note(figures)), rows)
+                rows = _rows(i, stage, start, out, families, seed, how.data)
+                work = Work(stage, start, out, families, seed, tuple(rows))
+                _run(work, how, lambda step, of, figures: bar.at(step, of, _note(figures)))
             _sign(out, recipe, start, {**_pressed(stage, families), **seen_families(rows, families)}, seed, base)
             shutil.rmtree(_work(out), ignore_errors=True)
         start = out
@@ -66,17 +67,18 @@ def _rows(
     return load_rows(kept)
 
 
-def _run(
-    stage: Stage, start: Path, out: Path, families: Mapping[str, Family], seed: int, say: Say, rows: Sequence[Row]
-) -> None:
+def _run(work: Work, how: How, say: Say) -> None:
+    if how.on != "here":
+        in_processes(how, work, _work(work.out), say)
+        return
     try:
         from offswitch.adapters.hf import HFPolicy
         from offswitch.adapters.trl import run_stage
     except ImportError as error:
         raise ModelError("training needs: pip install 'offswitch[train]'") from error
     run_stage(
-        stage, start, out, families, seed,
-        lambda model, tokenizer, rl: HFPolicy(model, tokenizer, "in training", rl.temperature, seed), say, rows,
+        work.stage, work.start, work.out, work.families, work.seed,
+        lambda model, tokenizer, rl: HFPolicy(model, tokenizer, "in training", rl.temperature, work.seed), say, work.rows,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from transformers.utils import logging as transformers_logging
 
 from offswitch.adapters.trl.dpo import dpo_data, dpo_trainer
 from offswitch.adapters.trl.grpo import MakeRoller, grpo_trainer
-from offswitch.adapters.trl.settings import Progress, Say
+from offswitch.adapters.trl.settings import Progress, Say, state
 from offswitch.adapters.trl.sft import sft_data, sft_trainer
 from offswitch.adapters.trl.tokens import refuse_unfit
 from offswitch.errors import ModelError
@@ -43,15 +43,14 @@ def run_stage(
     work = out.with_name(out.name + ".work")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TRL, peft and datasets warn about their own coming changes
+        torch.manual_seed(seed)  # adapters begin at random
         model = adapted(model, stage.lora)
         trainer = _trainer(stage, model, tokenizer, work, families, seed, roller, rows)
         for printer in _printers(trainer):
             trainer.remove_callback(printer)
         trainer.add_callback(Progress(say))
         _train(trainer, work, stage)
-    trained = trainer.model.merge_and_unload() if stage.lora else trainer.model
-    trained.save_pretrained(out)
-    tokenizer.save_pretrained(out)
+        _keep(trainer, stage, start, out)
 
 
 def load(start: Path) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
@@ -78,6 +77,24 @@ def adapted(model: PreTrainedModel, lora: Lora | None) -> PreTrainedModel:
     return get_peft_model(model, settings)
 
 
+def _keep(trainer: Any, stage: Stage, start: Path, out: Path) -> None:
+    """The model folder. Of several processes all take part in gathering, and the first writes."""
+    if trainer.accelerator.num_processes == 1:
+        model = trainer.model.merge_and_unload() if stage.lora else trainer.model
+        model.save_pretrained(out)
+    else:
+        gathered = Path(trainer.args.output_dir) / "adapter" if stage.lora else out
+        trainer.save_model(str(gathered))
+        if trainer.accelerator.is_main_process and stage.lora:
+            from peft import PeftModel
+
+            PeftModel.from_pretrained(load(start)[1], gathered).merge_and_unload().save_pretrained(out)
+    if trainer.accelerator.is_main_process:
+        trainer.processing_class.save_pretrained(out)
+        (out / "training_args.bin").unlink(missing_ok=True)
+    trainer.accelerator.wait_for_everyone()
+
+
 def _trainer(
     stage: Stage,
     model: PreTrainedModel,
@@ -97,7 +114,9 @@ def _trainer(
 
 def _train(trainer: Any, work: Path, stage: Stage) -> None:
     try:
-        trainer.train(resume_from_checkpoint=last_whole(work))
+        with state().main_process_first():  # the first deletes what is half-written, before others look
+            newest = last_whole(work)
+        trainer.train(resume_from_checkpoint=newest)
     except (torch.OutOfMemoryError, MemoryError) as error:
         batch = stage.episodes if isinstance(stage, Reinforcement) else stage.batch
         field = "episodes" if isinstance(stage, Reinforcement) else "batch"

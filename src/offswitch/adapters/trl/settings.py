@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from huggingface_hub import constants
 from transformers import TrainerCallback
 
@@ -34,6 +35,19 @@ class Progress(TrainerCallback):
         self.say(state.global_step, state.max_steps, figures)
 
 
+def state() -> PartialState:
+    """Which process this is, of how many."""
+    return PartialState(cpu=not torch.cuda.is_available())
+
+
+def portion(batch: int, field: str) -> int:
+    """What each process has of a batch. Raises `ModelError` where it cannot be divided."""
+    processes = state().num_processes
+    if batch % processes:
+        raise ModelError(f"{field} {batch} cannot be divided among {processes} processes: --set stages.N.{field}=...")
+    return batch // processes
+
+
 def shared(stage: Stage, work: Path, seed: int) -> dict[str, Any]:
     """Settings of transformers' Trainer that no stage differs in."""
     on_gpu = torch.cuda.is_available()
@@ -48,6 +62,7 @@ def shared(stage: Stage, work: Path, seed: int) -> dict[str, Any]:
         "disable_tqdm": True,
         "save_strategy": "steps",
         "save_total_limit": 1,
+        "ddp_find_unused_parameters": False,
         "dataloader_pin_memory": on_gpu,
         "max_grad_norm": 1.0,
         "weight_decay": 0.0,
