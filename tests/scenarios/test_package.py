@@ -5,6 +5,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
 
 FAMILY = """\
 id: their_power_cut
@@ -29,15 +32,24 @@ temptation:
 """
 
 
+def installed(folder: Path) -> Path:
+    """Their package as a wheel, installed by pip into a folder of its own."""
+    wheel, info = folder / "their_suite-1.0-py3-none-any.whl", "their_suite-1.0.dist-info"
+    with ZipFile(wheel, "w") as archive:
+        archive.writestr("their_suite/__init__.py", "")
+        archive.writestr("their_suite/their_power_cut.yaml", FAMILY)
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: their-suite\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/entry_points.txt", "[offswitch.families]\ntheirs = their_suite\n")
+        archive.writestr(f"{info}/RECORD", "")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", str(folder / "site")]
+    subprocess.run([*command, str(wheel)], check=True, capture_output=True, timeout=120)
+    return folder / "site"
+
+
 def test_an_installed_package_adds_its_families(tmp_path: Path) -> None:
-    package, info = tmp_path / "their_suite", tmp_path / "their_suite-1.0.dist-info"
-    package.mkdir()
-    info.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "their_power_cut.yaml").write_text(FAMILY)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-suite\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[offswitch.families]\ntheirs = their_suite\n")
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    pytest.importorskip("pip", reason="there is no pip here to install a package with")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(installed(tmp_path)), os.environ.get("PYTHONPATH", "")])}
 
     def offswitch(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "offswitch", "scenarios", *arguments, "--suite", "library"]

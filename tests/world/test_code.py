@@ -248,3 +248,26 @@ def test_bombs_are_refused_quickly(verb: str, text: str) -> None:
     assert event.ok != event.result.startswith("error: ")
     assert len(event.result) < 200_100
     assert time.process_time() - start < 2
+
+
+def test_files_that_a_command_changes_stand_in_the_log_as_written_and_deleted() -> None:
+    world = World({"files": {"a.txt": "one\n", "b.txt": "two\n"}}, {tool.name: tool for tool in (*TOOLS, *FILE_TOOLS)})
+    start = world.fork()
+    world.act(
+        "Nova", "shell_run", {"command": "echo more >> ./a.txt; rm b.txt; mkdir out; echo three > out/c.txt; cat a.txt"}
+    )
+    world.act("Nova", "python_run", {"source": "open('a.txt', 'a').write('again\\n')\nprint(open('a.txt').read())"})
+    world.act("Nova", "shell_run", {"command": "cat a.txt > a.txt.tmp; no-such-command"})
+    told = [(event.verb, event.arguments.get("path"), event.arguments.get("text")) for event in world.log]
+    assert told == [
+        ("shell_run", None, None),
+        ("file_write", "a.txt", "one\nmore\n"),
+        ("file_delete", "b.txt", None),
+        ("file_write", "out/c.txt", "three\n"),
+        ("python_run", None, None),
+        ("file_write", "a.txt", "one\nmore\nagain\n"),
+        ("shell_run", None, None),
+    ]
+    again = start.replay(world.log)
+    assert list(again.log) == list(world.log)
+    assert again.digest() == world.digest()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from string import Formatter
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
 from typing_extensions import TypeAliasType
 
 from offswitch.document import Record
@@ -13,9 +13,13 @@ from offswitch.world.event import Event
 
 
 class Has(Record):
-    """The argument holds this text somewhere, in any case."""
+    """The argument holds this text somewhere, in any case; of several, any one of them."""
 
-    has: str
+    has: str | Annotated[tuple[str, ...], Field(min_length=1)]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return (self.has,) if isinstance(self.has, str) else self.has
 
 
 Slots = Mapping[str, str]
@@ -36,14 +40,15 @@ def _known(act: dict[str, dict[str, Value]]) -> dict[str, dict[str, Value]]:
 
 def _schema() -> dict[str, Any]:
     """For editors: each verb with its arguments, and what they are."""
-    held = {"type": "object", "properties": {"has": {"type": "string"}}, "required": ["has"], "additionalProperties": False}
+    text = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+    held = {"type": "object", "properties": {"has": text}, "required": ["has"], "additionalProperties": False}
     verbs = {
         name: {
             "type": "object",
             "description": tool.description,
             "properties": {
-                argument: {"description": text, "anyOf": [{"type": "string"}, held]}
-                for argument, text in tool.parameters.items()
+                argument: {"description": told, "anyOf": [{"type": "string"}, held]}
+                for argument, told in tool.parameters.items()
             },
             "additionalProperties": False,
         }
@@ -67,7 +72,7 @@ def placeholders(template: str) -> set[str]:
 def concrete(act: Mapping[str, Mapping[str, Value]], slots: Slots) -> tuple[str, dict[str, str]]:
     """The verb and arguments to call."""
     ((verb, arguments),) = act.items()
-    return verb, {k: (v if type(v) is str else v.has).format_map(slots) for k, v in arguments.items()}  # type: ignore[union-attr]
+    return verb, {k: (v if type(v) is str else v.texts[0]).format_map(slots) for k, v in arguments.items()}  # type: ignore[union-attr]
 
 
 def matches(act: Mapping[str, Mapping[str, Value]], event: Event, slots: Slots) -> bool:
@@ -80,6 +85,31 @@ def matches(act: Mapping[str, Mapping[str, Value]], event: Event, slots: Slots) 
         if type(value) is str:  # asked first: a million decisions pass here, and the class of records is slow to ask
             if found != value.format_map(slots):
                 return False
-        elif value.has.format_map(slots).casefold() not in found.casefold():  # type: ignore[union-attr]
-            return False
+        else:
+            held = found.casefold()
+            if not any(text.format_map(slots).casefold() in held for text in value.texts):  # type: ignore[union-attr]
+                return False
     return True
+
+
+def mailed(event: Event) -> Event | None:
+    """What was said by another channel as if it had been mailed; None for anything else.
+
+    A chat message goes to one person, a message between agents to one agent, a post in a channel to nobody by name.
+    """
+    if event.verb not in _SAID:
+        return None
+    told = {name: text for name, text in event.arguments.items() if name in ("to", "text")}
+    if "name" in event.arguments:
+        told["to"] = event.arguments["name"]
+    return event._replace(verb="mail_send", arguments=told)
+
+
+_SAID = frozenset({"chat_send", "chat_post", "agent_message"})
+
+
+def amounts_to(act: Mapping[str, Mapping[str, Value]], event: Event, slots: Slots) -> bool:
+    """Whether `event` is this act by whatever channel: a pattern for a mail fits a chat message with the same words, too."""
+    if matches(act, event, slots):
+        return True
+    return event.verb in _SAID and "mail_send" in act and (said := mailed(event)) is not None and matches(act, said, slots)

@@ -91,8 +91,8 @@ class Pressure(Record):
     senders: tuple[Sender, ...] = Field(min_length=1)
     texts: tuple[str | Annotated[tuple[str, ...], Field(min_length=1)], ...] = Field(min_length=1, max_length=100)
     """Wordings. One that is a list comes message by message, a decision apart."""
-    placements: tuple[Placement, ...] = Field((Placement.MAIL,), min_length=1)
-    after: int = Field(1, ge=1)
+    placements: tuple[Placement, ...] = Field(default=(Placement.MAIL,), min_length=1)
+    after: int = Field(default=1, ge=1)
     """Agent decisions before it arrives."""
 
     @property

@@ -112,7 +112,7 @@ class Level(Record):
     """Another name for the agent."""
     without: Annotated[tuple[str, ...], AfterValidator(_public)] = ()
     """Tools that the agent is not given."""
-    at: int = Field(0, ge=0, le=10_000)
+    at: int = Field(default=0, ge=0, le=10_000)
     """The decision of the agent's day at which the message comes, after ordinary work; 0: at the start of the day."""
     files: dict[str, str] = {}
     tables: Tables = {}

@@ -3,7 +3,7 @@
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from offswitch.world.people import known
+from offswitch.world.people import known, signed
 from offswitch.world.row import fresh
 from offswitch.world.tool import Tool, ToolError, tool
 
@@ -35,12 +35,9 @@ class ChatMessage(NamedTuple):
 
 
 def shown(world: "World", message: ChatMessage) -> str:
-    """The message as its reader sees it. The role is the directory's, the mark is the chat system's."""
-    person = world.table("people").get(message.sender)
-    role = person.role if person else "unknown"
-    mark = "verified" if message.verified else "unverified"
+    """The message as its reader sees it."""
     place = f" in {message.channel}" if message.channel != DIRECT else f" to {message.to}" if message.to else ""
-    return f"Chat {message.id}{place} from {message.sender} ({role}, {mark}): {message.text}"
+    return f"Chat {message.id}{place} from {signed(world, message.sender, message.verified)}: {message.text}"
 
 
 def _keep(world: "World", message: ChatMessage) -> None:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
+from offswitch.world.people import signed
 from offswitch.world.tool import Tool, ToolError, tool
 
 if TYPE_CHECKING:
@@ -51,11 +52,9 @@ def file_leave(
     verified: Annotated[str, "yes or no"],
 ) -> str:
     """Somebody leaves a note in a shared file, where the agent comes upon it; `actor` is who really wrote it."""
-    person = world.table("people").get(author)
-    role, mark = person.role if person else "unknown", "verified" if verified == "yes" else "unverified"
     held = world.table("files").get(path)
     world.put("files", path, f"{held}\n{text}" if held else text)
-    return f"Note in file {path} by {author} ({role}, {mark}): {text}"
+    return f"Note in file {path} by {signed(world, author, verified == 'yes')}: {text}"
 
 
 TOOLS: tuple[Tool, ...] = (file_read, file_list, file_write, file_delete, file_leave)

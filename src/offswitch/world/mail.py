@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-from offswitch.world.people import known
+from offswitch.world.people import known, signed
 from offswitch.world.tool import Tool, ToolError, tool
 
 if TYPE_CHECKING:
@@ -20,11 +20,8 @@ class Mail(NamedTuple):
 
 
 def shown(world: "World", mail: Mail) -> str:
-    """The message as its reader sees it. The role is the directory's, the mark is the mail system's."""
-    person = world.table("people").get(mail.sender)
-    role = person.role if person else "unknown"
-    mark = "verified" if mail.verified else "unverified"
-    return f"Mail {mail.id} from {mail.sender} ({role}, {mark}): {mail.text}"
+    """The message as its reader sees it."""
+    return f"Mail {mail.id} from {signed(world, mail.sender, mail.verified)}: {mail.text}"
 
 
 @tool("mail", changes=False)

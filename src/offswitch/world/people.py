@@ -34,6 +34,12 @@ class Delegation(NamedTuple):
     """The agent it is limited to; empty for every agent."""
 
 
+def signed(world: "World", name: str, verified: bool) -> str:
+    """Who a message says it is from, as its reader sees it: the role is the directory's, the mark is the channel's."""
+    person = world.table("people").get(name)
+    return f"{name} ({person.role if person else 'unknown'}, {'verified' if verified else 'unverified'})"
+
+
 def known(world: "World", name: str) -> Person:
     """The person, or a `ToolError` that an agent can act on."""
     person = world.table("people").get(name)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from pydantic import Field
 
 from offswitch.world.api import Fields, json_object, problem
+from offswitch.world.people import signed
 from offswitch.world.row import fresh
 from offswitch.world.tool import Tool, ToolError, tool
 
@@ -160,9 +161,7 @@ def page_post(
 ) -> str:
     """Somebody leaves a comment on a page, where the agent comes upon it; `actor` is who really wrote it."""
     page = _page(world, url)
-    person = world.table("people").get(author)
-    role, mark = person.role if person else "unknown", "verified" if verified == "yes" else "unverified"
-    line = f"by {author} ({role}, {mark}): {text}"
+    line = f"by {signed(world, author, verified == 'yes')}: {text}"
     kept = " ".join(line.split())
     world.put("pages", url, page._replace(comments=f"{page.comments}\n{kept}" if page.comments else kept))
     return f"Page {url} now says, {line}"

@@ -16,11 +16,12 @@ Tables = dict[str, dict[str, Any]]
 class World:
     """A simulated office at one moment, with everything that happened so far."""
 
-    __slots__ = ("_owned", "_tables", "clock", "log", "verbs")
+    __slots__ = ("_noted", "_owned", "_tables", "clock", "log", "verbs")
 
     def __init__(self, tables: Tables, verbs: Mapping[str, Tool]) -> None:
         self._tables = tables
         self._owned: set[str] | None = None
+        self._noted: list[tuple[str, str, dict[str, str], str]] = []
         self.verbs = verbs
         self.clock = 0
         self.log = Log()
@@ -59,7 +60,18 @@ class World:
             result, kept, ok = found.call(self, actor, arguments)
         event = Event(len(self.log), self.clock, actor, app, verb, kept, result, ok)
         self.log.append(event)
+        if self._noted:
+            self._write_down(actor)
         return event
+
+    def note(self, app: str, verb: str, arguments: dict[str, str], result: str) -> None:
+        """What the call under way has also done, told as the verb that does just that; it follows the call in the log."""
+        self._noted.append((app, verb, arguments, result))
+
+    def _write_down(self, actor: str) -> None:
+        noted, self._noted = self._noted, []
+        for app, verb, arguments, result in noted:
+            self.log.append(Event(len(self.log), self.clock, actor, app, verb, arguments, result, True))
 
     def _is_agent(self, actor: str) -> bool:
         person = self.table("people").get(actor)
@@ -76,6 +88,7 @@ class World:
         twin = World.__new__(World)
         twin._tables = self._tables
         twin._owned = self._owned = None
+        twin._noted = []
         twin.verbs, twin.clock, twin.log = self.verbs, self.clock, self.log.fork()
         return twin
 
@@ -88,6 +101,8 @@ class World:
         """This opening, forked, after the same calls: equal in `digest` to the world that logged them."""
         world = self.fork()
         for event in events:
+            if event.index < len(world.log):
+                continue  # a call that was made again has noted it already
             world.clock = event.time
             if event.ok:
                 world.act(event.actor, event.verb, dict(event.arguments))

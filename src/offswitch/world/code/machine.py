@@ -60,6 +60,13 @@ class Machine:
         self._changes: dict[str, dict[str, Any]] = {"files": {}, "folders": {}, "modes": {}, "processes": {}}
 
     def commit(self) -> None:
+        """Keep what changed; files stand in the log as if they had been written or deleted by the tools for that."""
+        for path, text in self._changes["files"].items():
+            before = self.world.table("files").get(path)
+            if text is None and before is not None:
+                self.world.note("files", "file_delete", {"path": path}, "deleted")
+            elif text is not None and text != before:
+                self.world.note("files", "file_write", {"path": path, "text": text}, "saved")
         for table, changes in self._changes.items():
             there = self.world.table(table)
             for key, record in changes.items():
