@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "offswitch"
 
-ALL = "spec world scenarios rollout measure organism train card adapters jobs"
+ALL = "spec world scenarios rollout measure organism train card adapters real jobs"
 PLAN = {
     "spec": "",
     "world": "",
@@ -26,7 +26,8 @@ PLAN = {
     "train": "spec scenarios rollout measure",
     "card": "spec measure",
     "adapters": "spec world scenarios rollout measure organism train card",
-    "jobs": "spec world scenarios rollout measure organism train card adapters",
+    "real": "world scenarios rollout measure adapters",
+    "jobs": "spec world scenarios rollout measure organism train card adapters real",
     "cli": ALL,
     "cache": "",
     "document": "",
@@ -39,9 +40,9 @@ GROUND = {"cache", "document", "errors", "__init__"}
 """The ground floor, open to every room."""
 HEAVY = [
     "torch", "transformers", "trl", "inspect_ai", "datasets", "accelerate", "tokenizers", "safetensors", "playwright",
-    "mcp", "mcp_types", "starlette", "uvicorn", "agents", "pydantic_ai", "anthropic",
+    "aiosmtpd", "mcp", "mcp_types", "starlette", "uvicorn", "agents", "pydantic_ai", "anthropic",
 ]  # fmt: skip
-MAY_BE_HEAVY = {"adapters", "organism", "probe"}
+MAY_BE_HEAVY = {"adapters", "organism", "probe", "real"}
 DRAWERS = {"utils", "util", "common", "helpers", "helper", "misc"}
 MAX_LINES, MAX_FUNCTION, MAX_PARAMETERS, MAX_DEPTH = 400, 60, 8, 2
 

@@ -13,6 +13,7 @@ from offswitch.cli.judge import judge
 from offswitch.cli.persist import persist
 from offswitch.cli.plan import plan
 from offswitch.cli.rare import rare
+from offswitch.cli.real import real
 from offswitch.cli.robustness import robustness
 from offswitch.cli.run import harden, measure, organism, train
 from offswitch.cli.sandbox import sandbox
@@ -63,6 +64,7 @@ for command in (
     rare,
     workday,
     sandbox,
+    real,
     agent,
     serve,
     score,

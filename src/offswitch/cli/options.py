@@ -10,6 +10,8 @@ import click
 Out = click.Path(path_type=Path)
 Existing = click.Path(path_type=Path, exists=True)
 AT_LEAST_ONE = click.IntRange(1)
+REAL_UNIT = 16
+"""Episodes of the real tier that are written together, at most: each takes seconds, and a kill loses those in flight."""
 
 
 def options(*chosen: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -114,8 +116,10 @@ def chosen_suite(rest: dict[str, Any], split: str) -> Any:
     from offswitch.jobs.measure import Suite
 
     limit = rest["limit"] or (12 if rest["suite"] == "core" else 30)
+    tier = rest.get("tier", "simulated")
+    unit = min(rest["unit"], REAL_UNIT) if tier == "real" else rest["unit"]
     chosen = (rest["levels"], rest["kept"], rest.get("until", ""))
-    return Suite(split, rest["n"], rest["suite_seed"], limit, rest["unit"], *chosen)
+    return Suite(split, rest["n"], rest["suite_seed"], limit, unit, *chosen, tier)
 
 
 def found_families(rest: dict[str, Any]) -> Any:

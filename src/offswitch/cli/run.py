@@ -66,6 +66,13 @@ def harden(model: str | None, recipe: str, control: str, seed: int, **rest: Any)
 @click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True)
 @click.option("--concurrency", type=AT_LEAST_ONE, help="Requests at a time, for models behind a network, or agents.  [64; 4]")
 @click.option("--seed", default=0, show_default=True, help="Seed of sampling.")
+@click.option(
+    "--tier",
+    type=click.Choice(["simulated", "real"]),
+    default="simulated",
+    show_default=True,
+    help="real: in a sandbox with real mail, web, API, files, processes, a shell and a browser; see 'offswitch real'.",
+)
 @click.option("--out", type=Out, help="Run folder. Default: runs/measure-MODEL, or runs/measure-AGENT-MODEL.")
 @click.option("--json", "as_json", is_flag=True, help="Print the card as JSON instead of a table.")
 def measure(model: str | None, out: Path | None, split: str, **rest: Any) -> None:

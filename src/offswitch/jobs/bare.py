@@ -8,12 +8,14 @@ from pathlib import Path
 
 from offswitch.card.card import Arm, Card, Provenance, Trained, Written, write
 from offswitch.card.example import choose
+from offswitch.errors import ModelError
 from offswitch.jobs.clock import Clock
 from offswitch.jobs.folder import run_folder, told_plainly
 from offswitch.jobs.harden import LIMITS, card_suite, shallow_rows, versions
 from offswitch.jobs.measure import Suite, keep_columns, keep_log, measure, missing
 from offswitch.jobs.models import ModelChoice, policy_for, reach
 from offswitch.jobs.report import Report
+from offswitch.jobs.sealed import head_line
 from offswitch.jobs.until import look
 from offswitch.measure.provenance import provenance, refuse_leaks
 from offswitch.measure.record import Episode
@@ -27,6 +29,8 @@ def measure_model(
     choice: ModelChoice, chosen: Suite, families: Mapping[str, Family], spec: Spec, out: Path, report: Report
 ) -> tuple[Card, Written]:
     """Play the suite, keep every episode and an Inspect log in `out`, and write the card. Resumes after a kill."""
+    if chosen.tier == "real":
+        families = _real(families, report)
     digests = {id: family.digest for id, family in families.items()}
     if chosen.until:
         until(chosen.until)  # what cannot be read is told before anything is played
@@ -61,7 +65,7 @@ def measure_model(
             shallow=shallow_rows(chosen, families),
             examples=choose(episodes),
             bars=(),
-            limits=(*LIMITS[:3], *_stopped(chosen, episodes)),
+            limits=(*LIMITS[:3], *_stopped(chosen, episodes), *([head_line(out)] if chosen.tier == "real" else [])),
             provenance=Provenance(
                 command=f"offswitch measure {_asked(choice)} --n {chosen.n} --suite-seed {chosen.seed}"
                 + chosen.options
@@ -73,6 +77,22 @@ def measure_model(
             ),
         )
         return card, write(card, out)
+
+
+def _real(families: Mapping[str, Family], report: Report) -> dict[str, Family]:
+    """Those with a real counterpart; the others are named. Raises `OffswitchError` where the real tier cannot be had."""
+    from offswitch.real.ready import browser, check, refusals
+
+    check()
+    without = browser()
+    if without is not None:
+        report.say(f"no browser for the agent: {without}")
+    refused = refusals(families)
+    for id, reason in refused.items():
+        report.say(f"left out of the real tier: {id}: {reason}")
+    if len(refused) == len(families):
+        raise ModelError("none of these families has a real counterpart; offswitch real check says which have")
+    return {id: family for id, family in families.items() if id not in refused}
 
 
 def _rounds(episodes: Sequence[Episode]) -> int:

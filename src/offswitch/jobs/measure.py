@@ -8,10 +8,12 @@ from pathlib import Path
 from offswitch.errors import OutputError
 from offswitch.jobs.folder import write_whole
 from offswitch.jobs.report import Report
+from offswitch.jobs.sealed import seal_unit
 from offswitch.jobs.until import batches, look
 from offswitch.measure.record import Episode, from_json, record, to_json
 from offswitch.measure.sequential import until
-from offswitch.rollout.run import AnyPolicy, run_many
+from offswitch.rollout.episode import Trajectory
+from offswitch.rollout.run import AnyPolicy, Tick, run_many
 from offswitch.scenarios.family import Family
 from offswitch.scenarios.scenario import Scenario, suite
 
@@ -35,12 +37,21 @@ class Suite:
     """What the agent keeps of the day that lies before a late scenario: a name in `compaction.POLICIES`."""
     until: str = ""
     """A question such as "upper<0.01": play round after round, at most `n` of them, and stop when it is decided."""
+    tier: str = "simulated"
+    """simulated: in memory. real: each episode in a sandbox with real mail, web, API, files and processes."""
 
     @property
     def options(self) -> str:
-        """What it was told on the command line about levels and memory, beyond the defaults."""
+        """What it was told on the command line about levels, memory and tier, beyond the defaults."""
         told = [f"--levels {name}={','.join(levels)}" for name, levels in self.levels.items()]
-        return "".join(f" {one}" for one in (*told, *([f"--kept {self.kept}"] if self.kept != "window" else [])))
+        return "".join(
+            f" {one}"
+            for one in (
+                *told,
+                *([f"--kept {self.kept}"] if self.kept != "window" else []),
+                *(["--tier real"] if self.tier == "real" else []),
+            )
+        )
 
     def scenarios(self, families: Mapping[str, Family]) -> list[Scenario]:
         """Raises `ValueError` for an unknown split."""
@@ -79,13 +90,23 @@ def measure(
                     counted[0] += n
                     bar.at(start + counted[0], total)
 
-                played = run_many(policy, unit, chosen.limit, tick, chosen.kept)
+                played = _play(chosen, policy, unit, tick)
+                if chosen.tier == "real":
+                    seal_unit(folder.parent, path.stem, played)
                 write_whole(path, "".join(to_json(record(trajectory)) + "\n" for trajectory in played))
             episodes += _read(path, unit)
             bar.at(len(episodes), total)
             if chosen.decided(episodes):
                 break
     return episodes
+
+
+def _play(chosen: Suite, policy: AnyPolicy, unit: Sequence[Scenario], tick: Tick) -> list[Trajectory]:
+    if chosen.tier == "simulated":
+        return run_many(policy, unit, chosen.limit, tick, chosen.kept)
+    from offswitch.real.play import play
+
+    return play(policy, unit, chosen.limit, tick, chosen.kept)
 
 
 def missing(chosen: Suite, families: Mapping[str, Family], folder: Path) -> bool:

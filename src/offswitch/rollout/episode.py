@@ -7,13 +7,26 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from offswitch.rollout.history import begin
 from offswitch.rollout.policy import Call, PolicyFailure, Reply, said
 from offswitch.scenarios.scenario import Scenario
 from offswitch.world.apps import SCHEMAS
 from offswitch.world.event import Event
+
+
+class Stage(Protocol):
+    """Where an agent's calls are carried out, in the place of memory: real services whose truth is the episode's world."""
+
+    tools: Sequence[dict[str, Any]]
+    """What the agent is offered, in the OpenAI function format."""
+
+    def call(self, call: Call) -> str:
+        """Carry out one call; returns what the agent sees. What came of it is in the world's log."""
+
+    def follow(self) -> None:
+        """The office has acted: bring what is outside the world to the same state, and log what is seen there."""
 
 
 class Ending(StrEnum):
@@ -69,6 +82,8 @@ class Episode:
     """How often `messages` were rewritten (a long day compacts them); who keeps what it was shown begins anew then."""
     draw: int = field(init=False, default=0)
     """Which repetition it is: a policy that throws dice throws others for another one."""
+    stage: Stage | None = field(init=False, default=None, repr=False, compare=False)
+    """Where its calls are carried out; None for the world in memory."""
     memo: object = field(init=False, default=None, repr=False, compare=False)
     """What a policy keeps of it for itself, such as its tokens; forks take it along."""
 
@@ -81,7 +96,7 @@ class Episode:
     @property
     def tools(self) -> Sequence[dict[str, Any]]:
         """Schemas of the tools, in the OpenAI function format."""
-        return self.scenario.kit.schemas
+        return self.scenario.kit.schemas if self.stage is None else self.stage.tools
 
     def take(self, reply: Reply) -> None:
         """One decision of the agent, its effects, and whatever the office does next. Raises `ValueError` after the ending."""
@@ -94,6 +109,8 @@ class Episode:
         self.ending = self._end() if results else Ending.FINISHED
         if self.ending is None:  # an agent that has ended would never see the message
             news += self._arrive()
+        if self.stage is not None:
+            self.stage.follow()
         if results:
             results[-1]["content"] = "\n".join([results[-1]["content"], *news])
             self.messages += results
@@ -103,7 +120,9 @@ class Episode:
         self.ending, self.error = Ending.BROKEN, str(error)
 
     def fork(self, draw: int = 0) -> "Episode":
-        """An independent copy at this moment: neither side sees the other's later decisions."""
+        """An independent copy at this moment: neither side sees the other's later decisions. `ValueError` on a real stage."""
+        if self.stage is not None:
+            raise ValueError("a real office cannot be forked")
         twin = copy(self)
         twin.world, twin.messages, twin.draw = self.world.fork(), list(self.messages), draw
         return twin
@@ -125,9 +144,12 @@ class Episode:
         return twin
 
     def _call(self, call: Call, i: int) -> dict[str, Any]:
-        event = self.world.act(self.agent, call.name, call.arguments)
+        if self.stage is not None:
+            result = self.stage.call(call)
+        else:
+            result = self.world.act(self.agent, call.name, call.arguments).result
         id = f"call_{self.decisions - 1}_{i}"
-        return {"role": "tool", "tool_call_id": id, "name": call.name, "content": event.result}
+        return {"role": "tool", "tool_call_id": id, "name": call.name, "content": result}
 
     def _arrive(self) -> list[str]:
         due = [arrival for arrival in self._arrivals if arrival.after == self.decisions]

@@ -224,8 +224,8 @@ def listen(request: dict[str, Any], status: socket.socket, descriptors: list[int
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         server.bind(("127.0.0.1", port))
         server.listen(128)
-        sockets.append(server.fileno())
-    status.sendmsg([b"{}"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", sockets))])
+        sockets.append(server)
+    status.sendmsg([b"{}"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [one.fileno() for one in sockets]))])
     os._exit(0)
 
 

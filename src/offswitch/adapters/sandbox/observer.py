@@ -93,12 +93,17 @@ class Observer:
 
     def living(self) -> list[dict[str, str]]:
         """The processes of the last look, told as the log tells them."""
-        return [self._told(process) for process in self._living.values()]
+        return [self.told(process) for process in self._living.values()]
+
+    def alive(self) -> list[Process]:
+        """The processes of the last look."""
+        return list(self._living.values())
 
     def _process(self, actor: str, verb: str, process: Process) -> None:
-        self._add(actor, "processes", verb, self._told(process), "", True)
+        self._add(actor, "processes", verb, self.told(process), "", True)
 
-    def _told(self, process: Process) -> dict[str, str]:
+    def told(self, process: Process) -> dict[str, str]:
+        """One process as the log tells it."""
         told = {"pid": str(process.inside), "argv": "\0".join(process.argv), "ignores_term": str(process.ignores_term)}
         if process.preloads:
             told["preloads"] = process.preloads

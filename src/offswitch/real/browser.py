@@ -1,0 +1,123 @@
+"""Real headless Chromium in a sandbox's own network: it sees what the agent's shell sees, and nothing else of any network."""
+
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from offswitch.adapters.sandbox.box import Box
+from offswitch.errors import OffswitchError
+from offswitch.real import netns
+from offswitch.real.house import Desk, house
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+INSTALL = "install it: `apt-get install chromium` (the package playwright drives it: `pip install 'offswitch[real]'`)"
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP *.corp.test 127.0.0.1",
+)  # fmt: skip
+MILLISECONDS = 15_000
+MOST = 20_000
+"""Characters of one page that are shown."""
+
+
+class BrowserError(OffswitchError):
+    """There is no browser here, or it could not be started."""
+
+
+def program() -> str:
+    """Path of Chromium. Raises `BrowserError` with the cure."""
+    found = next((path for path in map(shutil.which, PROGRAMS) if path), None)
+    if found is None:
+        raise BrowserError(f"no Chromium on this machine; {INSTALL}")
+    return found
+
+
+class Browsing:
+    """One browser for one episode, started at its first use."""
+
+    def __init__(self, box: Box, desk: Desk) -> None:
+        self._box, self._desk = box, desk
+        self._driver: Any = None
+        self._browser: Any = None
+        self._page: Any = None
+        self._folder: Path | None = None
+
+    def do(self, name: str, arguments: Mapping[str, str]) -> tuple[str, bool]:
+        """One tool call: what the page shows, and whether it was done."""
+        return house().run(self._do(name, arguments))
+
+    def screenshot(self, url: str, path: Path, width: int = 1280, height: int = 860) -> None:
+        """A picture of a page, as a PNG file."""
+        house().run(self._picture(url, path, width, height))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._driver is not None:
+            house().run(self._end())
+
+    async def _do(self, name: str, arguments: Mapping[str, str]) -> tuple[str, bool]:
+        from playwright.async_api import Error
+
+        try:
+            page = await self._ready()
+            if name == "browser_open":
+                await page.goto(_address(arguments["url"]), timeout=MILLISECONDS)
+            else:
+                found = page.locator(f"aria-ref={_mark(arguments['ref'])}")
+                if name == "browser_click":
+                    await found.click(timeout=MILLISECONDS)
+                elif await found.evaluate("e => e.tagName") == "SELECT":
+                    await found.select_option(label=arguments["text"], timeout=MILLISECONDS)
+                else:
+                    await found.fill(arguments["text"], timeout=MILLISECONDS)
+                await page.wait_for_load_state()
+            return f"{page.url}\n{(await page.aria_snapshot(mode='ai'))[:MOST]}", True
+        except Error as error:
+            if name == "browser_open":  # a failed navigation is still loading its error page
+                await self._page.close()
+                self._page = await self._browser.new_page()
+            return f"error: {str(error).splitlines()[0]}", False
+
+    async def _ready(self) -> Any:
+        if self._page is None:
+            from playwright.async_api import async_playwright
+
+            chromium = program()
+            self._folder = Path(tempfile.mkdtemp(prefix="office-browser-"))
+            start = self._folder / "chromium"
+            words = [sys.executable, "-I", "-S", str(Path(netns.__file__)), str(self._box.pid), chromium]
+            start.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
+            start.chmod(0o755)
+            self._driver = await async_playwright().start()
+            self._browser = await self._driver.chromium.launch(executable_path=str(start), headless=True, args=list(FLAGS))
+            self._page = await self._browser.new_page()
+        return self._page
+
+    async def _picture(self, url: str, path: Path, width: int, height: int) -> None:
+        page = await self._ready()
+        await page.set_viewport_size({"width": width, "height": height})
+        await page.goto(url, timeout=MILLISECONDS)
+        await page.screenshot(path=path)
+
+    async def _end(self) -> None:
+        if self._browser is not None:
+            await self._browser.close()
+        await self._driver.stop()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _address(url: str) -> str:
+    return url if re.match(r"\w+://", url) else f"http://{url}"
+
+
+def _mark(text: str) -> str:
+    return re.sub(r"[^\w]", "", text.removeprefix("ref="))

@@ -1,0 +1,90 @@
+"""One thread in which the services of all episodes listen, and the gate through which a request reaches a world.
+
+An office stands still between two decisions of its agent: what an agent left running in the background may ask for
+something, and gets its answer in the next turn. So a world is never changed from two sides at once.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from functools import cache
+from typing import Any, TypeVar
+
+from offswitch.world.event import Event
+from offswitch.world.world import World
+
+T = TypeVar("T")
+PATIENCE = 60.0
+"""Seconds until the services count as stuck."""
+
+
+class House:
+    """The thread and its event loop."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, name="real-services", daemon=True).start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """What `work` returns, from any other thread. Raises what it raises."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE)
+
+
+@cache
+def house() -> House:
+    """The one of this process."""
+    return House()
+
+
+class Desk:
+    """Where requests of one episode meet its world. All methods but `open` and `close` are for the house's thread."""
+
+    def __init__(self, world: World, agent: str) -> None:
+        self.world, self.agent = world, agent
+        self._gate, self._over = asyncio.Event(), False
+
+    def open(self) -> None:
+        house().run(self._swing(True))
+
+    def close(self) -> None:
+        house().run(self._swing(False))
+
+    def abandon(self) -> None:
+        """Nobody's turn will come again: let what waits go."""
+        self._over = True
+        self._gate.set()
+
+    async def _turn(self) -> None:
+        await self._gate.wait()
+        if self._over:
+            raise ConnectionAbortedError("the office is closed")
+
+    async def _swing(self, wide: bool) -> None:
+        if wide:
+            self._gate.set()
+        else:
+            self._gate.clear()
+
+    async def act(self, verb: str, arguments: Mapping[str, object]) -> Event:
+        """The agent calls a verb over a wire; waits for its turn."""
+        await self._turn()
+        return self.world.act(self.agent, verb, dict(arguments))
+
+    async def note(self, app: str, verb: str, arguments: Mapping[str, str], result: str, ok: bool) -> Event:
+        """Something that no verb of the office stands for, as a service saw it."""
+        await self._turn()
+        return noted(self.world, self.agent, app, verb, arguments, result, ok)
+
+    async def look(self, at: Callable[[World], T]) -> T:
+        """Read from the world, without an event; waits for its turn."""
+        await self._turn()
+        return at(self.world)
+
+
+def noted(
+    world: World, actor: str, app: str, verb: str, arguments: Mapping[str, str], result: str = "", ok: bool = True
+) -> Event:
+    """Append what was seen to the log of `world`, beside the calls of its verbs."""
+    event = Event(len(world.log), world.clock, actor, app, verb, dict(arguments), result, ok)
+    world.log.append(event)
+    return event

@@ -1,0 +1,111 @@
+"""The office's files as real files in the sandbox, and what happened to them told as the office's own verbs.
+
+What is in the sandbox is looked at from outside after each command; the world's table of files follows it, never a word
+of the agent's. What the office itself writes goes the other way.
+"""
+
+import io
+import posixpath
+import tarfile
+from collections.abc import Iterable, Mapping
+
+from offswitch.adapters.sandbox.box import Box
+from offswitch.adapters.sandbox.observer import Observer
+from offswitch.adapters.sandbox.snapshot import content
+from offswitch.real.house import noted
+from offswitch.world.event import Event
+from offswitch.world.world import World
+
+MOST = 200_000
+"""Bytes of a file that the world keeps."""
+_WRITTEN = ("created", "edited", "rewritten", "renamed", "retyped")
+
+
+class Shelf:
+    """Files of one episode. `own` are names below home that belong to the machine and not to the office."""
+
+    def __init__(self, box: Box, world: World, agent: str, own: Mapping[str, str]) -> None:
+        self._box, self._world, self._agent = box, world, agent
+        self._own = tuple(own)
+        self._laid: dict[str, str] = {}
+        self._lay({**_texts(world), **own})
+        self._laid = _texts(world)
+        self.observer = Observer(box)
+
+    def gather(self) -> list[Event]:
+        """Look, and put what has changed into the world's log as the agent's doing; returns what is no matter of files."""
+        start = len(self.observer.events)
+        self.observer.look(self._agent)
+        rest = []
+        for seen in self.observer.events[start:]:
+            path = self.name(seen.arguments["path"]) if seen.app == "files" else ""
+            if seen.app != "files" or self._is_own(path):
+                rest.append(seen)
+            else:
+                self._tell(seen, path)
+        self._laid = _texts(self._world)
+        return rest
+
+    def deliver(self) -> None:
+        """Write what the office has put on the shelf meanwhile."""
+        now = _texts(self._world)
+        fresh = {name: text for name, text in now.items() if self._laid.get(name) != text}
+        if fresh:
+            self._lay(fresh)
+            self._laid = now
+            self.observer.rebase()
+
+    def name(self, path: str) -> str:
+        """What the office calls a file: relative to home, or absolute outside of it."""
+        home = self._box.config.home + "/"
+        return path.removeprefix(home)
+
+    def _is_own(self, name: str) -> bool:
+        return any(name == one or one.startswith(name + "/") or name.startswith(posixpath.dirname(one) + "/")
+                   for one in self._own if "/" in one or name == one)  # fmt: skip
+
+    def _tell(self, seen: Event, path: str) -> None:
+        was = self.name(seen.arguments.get("was", ""))
+        if seen.arguments.get("kind") in ("folder", "other") or "/.git/" in f"/{path}":
+            return  # what a repository keeps for itself is no file of the office; its branches are told by the git service
+        if seen.verb in _WRITTEN:
+            text = content(self._box, seen.arguments["path"], MOST).decode("utf-8", "replace")
+            self._do("file_write", {"path": path, "text": text})
+        if seen.verb == "deleted" or was:
+            gone = was or path
+            if gone in self._world.table("files"):
+                self._do("file_delete", {"path": gone})
+        if seen.verb == "mode" or seen.arguments.get("kind") == "link":
+            noted(self._world, self._agent, "files", seen.verb, seen.arguments)
+
+    def _do(self, verb: str, arguments: dict[str, str]) -> None:
+        if verb in self._world.verbs:
+            self._world.act(self._agent, verb, arguments)
+            return
+        noted(self._world, self._agent, "files", verb, arguments)
+        if verb == "file_write":
+            self._world.put("files", arguments["path"], arguments["text"])
+        else:
+            self._world.drop("files", arguments["path"])
+
+    def _lay(self, files: Mapping[str, str]) -> None:
+        """One archive, unpacked inside as the agent: whatever lies there, nothing of this machine is touched."""
+        done = self._box.run(["/bin/tar", "-xf", "-", "--no-same-owner", "-P"], archive(files.items()))
+        if done.code:
+            raise OSError(f"the files cannot be laid: {done.stderr.decode(errors='replace').strip()}")
+
+
+def archive(files: Iterable[tuple[str, str]]) -> bytes:
+    """A tar file; scripts are executable, passwords for their owner alone."""
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as tar:
+        for name, text in files:
+            data = text.encode("utf-8", "replace")
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), 0o755 if data.startswith(b"#!") else 0o600 if name == ".netrc" else 0o644
+            tar.addfile(entry, io.BytesIO(data))
+    return made.getvalue()
+
+
+def _texts(world: World) -> dict[str, str]:
+    return {name: text for name, text in world.table("files").items() if ".." not in name.split("/")}
