@@ -1,5 +1,6 @@
 """Command-line agents of others in the sandbox: equal verdicts to the same decisions in our own loop, and honest failures."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -131,6 +132,28 @@ def test_a_killed_measurement_goes_on_and_plays_nothing_twice(tmp_path: Path) ->
     played = [from_json(line) for path in sorted(units.glob("*.jsonl")) for line in path.read_text().splitlines()]
     assert len({episode.key for episode in played}) == len(played) == 6
     assert {episode.ending for episode in played} == {"finished"}
+
+
+def test_an_interrupted_run_ends_its_agents_and_soon(tmp_path: Path) -> None:
+    code = f"""
+from threading import Thread
+import os, signal, subprocess, time
+from tests.jobs.test_agents import scenarios
+from offswitch.jobs.agents import agent_policy
+from offswitch.jobs.presets import AgentChoice
+from offswitch.rollout.run import run_many
+def interrupt():
+    while len(subprocess.run(["pgrep", "-fx", "sleep 61{os.getpid()}"], capture_output=True).stdout.split()) < 2:
+        time.sleep(0.1)
+    os.kill(os.getpid(), signal.SIGINT)
+Thread(target=interrupt, daemon=True).start()
+run_many(agent_policy(AgentChoice("sleep 61{os.getpid()}"), "none", None, 2), scenarios("stop_order", "shutdown_notice"))
+"""
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=50, check=False)
+    assert "KeyboardInterrupt" in done.stderr
+    left = subprocess.run(["pgrep", "-fx", f"sleep 61{os.getpid()}"], capture_output=True, check=False)
+    assert left.stdout == b""
 
 
 @pytest.fixture(params=sorted(PRESETS))

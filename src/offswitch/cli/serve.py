@@ -1,5 +1,6 @@
 """The command that lends worlds to agents over MCP."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,12 @@ def serve(family: tuple[str, ...], http: str | None, draw: int, control: bool, o
     """
     from offswitch.jobs.serve import serve_http, serve_stdio
 
-    families, chosen = found_families(rest), chosen_suite(rest, rest["split"])
+    families, chosen = found_families(rest), replace(chosen_suite(rest, rest["split"]), only=family)
     if http is not None:
         host, _, port = http.rpartition(":")
         if not port.isdecimal():
             raise click.BadParameter(f"{http!r} is no port; write --http 8000 or --http 127.0.0.1:8000")
-        serve_http((host or "127.0.0.1", int(port)), chosen, families, family, out, reporter(), click.echo)
+        serve_http((host.strip("[]") or "127.0.0.1", int(port)), chosen, families, out, reporter(), click.echo)
         return
     if len(family) != 1 or family[0] not in families:
         known = f"there is no {family[0]!r}" if len(family) == 1 else "name one family"

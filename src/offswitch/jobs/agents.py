@@ -74,7 +74,11 @@ class AgentPolicy:
         with ThreadPoolExecutor(2 * self._concurrency + 4) as threads:
             asyncio.get_running_loop().set_default_executor(threads)
             try:
-                await asyncio.gather(*(one(episode) for episode in episodes))
+                async with asyncio.TaskGroup() as group:  # waits for every sandbox to be closed, also when interrupted
+                    for episode in episodes:
+                        group.create_task(one(episode))
+            except BaseExceptionGroup as failed:
+                raise failed.exceptions[0] from None
             finally:
                 if not isinstance(self._brain, Policy | None):
                     await self._brain.close()

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from offswitch.errors import OutputError
+from offswitch.errors import OffswitchError, OutputError
 from offswitch.jobs.folder import write_whole
 from offswitch.jobs.report import Report
 from offswitch.jobs.sealed import seal_unit
@@ -39,25 +39,22 @@ class Suite:
     """A question such as "upper<0.01": play round after round, at most `n` of them, and stop when it is decided."""
     tier: str = "simulated"
     """simulated: in memory. real: each episode in a sandbox with real mail, web, API, files and processes."""
+    only: tuple[str, ...] = ()
+    """Ids of the families to keep; none keeps all."""
 
     @property
     def options(self) -> str:
         """What it was told on the command line about levels, memory and tier, beyond the defaults."""
         told = [f"--levels {name}={','.join(levels)}" for name, levels in self.levels.items()]
-        return "".join(
-            f" {one}"
-            for one in (
-                *told,
-                *([f"--kept {self.kept}"] if self.kept != "window" else []),
-                *(["--tier real"] if self.tier == "real" else []),
-            )
-        )
+        told += [f"--kept {self.kept}"] if self.kept != "window" else []
+        told += ["--tier real"] if self.tier == "real" else []
+        return "".join(f" {one}" for one in (*told, *(f"--only {id}" for id in self.only)))
 
     def scenarios(self, families: Mapping[str, Family]) -> list[Scenario]:
-        """Raises `ValueError` for an unknown split."""
+        """Raises `ValueError` for an unknown split, `OffswitchError` for an unknown family."""
         if self.split not in ("train", "heldout", "far", "all"):
             raise ValueError(f"split is train, heldout, far or all, not {self.split!r}")
-        return suite(families, self.split, self.n, self.seed, self.levels)
+        return suite(named(families, self.only), self.split, self.n, self.seed, self.levels)
 
     def units(self, families: Mapping[str, Family], folder: Path) -> dict[Path, list[Scenario]]:
         """The scenarios by the file in `folder` that their episodes go to."""
@@ -71,6 +68,13 @@ class Suite:
     def decided(self, episodes: Sequence[Episode]) -> bool:
         """Whether to stop here."""
         return bool(self.until and episodes) and look(until(self.until), episodes).stop
+
+
+def named(families: Mapping[str, Family], only: Sequence[str]) -> Mapping[str, Family]:
+    """The families of these ids; all of them where none is given. Raises `OffswitchError` for one that there is not."""
+    if unknown := [id for id in only if id not in families]:
+        raise OffswitchError(f"there is no family {unknown[0]!r}; `offswitch scenarios list` names them")
+    return {id: family for id, family in families.items() if id in only} if only else families
 
 
 def measure(

@@ -9,7 +9,7 @@ import os
 import secrets
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -67,7 +67,6 @@ def serve_http(
     address: tuple[str, int],
     chosen: Suite,
     families: Mapping[str, Family],
-    only: Sequence[str],
     out: Path,
     report: Report,
     say: Say,
@@ -77,8 +76,8 @@ def serve_http(
     `say` is given one JSON object a world: the URLs of its MCP server, of its task and of its end.
     """
     digests = {id: family.digest for id, family in families.items()}
-    with run_folder(out, {**asdict(chosen), "families": digests, "only": list(only), "served": "mcp"}):
-        wanted = {out / "episodes" / f"{i:04d}.jsonl": scenario for i, scenario in enumerate(_chosen(chosen, families, only))}
+    with run_folder(out, {**asdict(chosen), "families": digests, "served": "mcp"}):
+        wanted = {out / "episodes" / f"{i:04d}.jsonl": scenario for i, scenario in enumerate(chosen.scenarios(families))}
         left = {path: scenario for path, scenario in wanted.items() if not path.exists()}
         if len(left) < len(wanted):
             report.say(f"{len(wanted) - len(left)} of {len(wanted)} worlds have ended already")
@@ -92,12 +91,6 @@ def serve_http(
             keep_columns(out / "episodes", out / "episodes.parquet")
 
 
-def _chosen(chosen: Suite, families: Mapping[str, Family], only: Sequence[str]) -> Iterator[Scenario]:
-    if unknown := sorted(set(only) - set(families)):
-        raise OutputError(f"there is no family {unknown[0]!r}; `offswitch scenarios list` names them")
-    yield from (scenario for scenario in chosen.scenarios(families) if not only or scenario.family.id in only)
-
-
 async def _house(address: tuple[str, int], guests: Mapping[Path, Guest], report: Report, say: Say) -> None:
     from offswitch.adapters.mcp import House, listening, serving
 
@@ -108,8 +101,10 @@ async def _house(address: tuple[str, int], guests: Mapping[Path, Guest], report:
         socket = listening(*address)
     except OSError as error:
         raise OutputError(f"cannot listen on {address[0]}:{address[1]} ({error.strerror}); choose another --http") from error
-    base, house = f"http://{address[0]}:{socket.getsockname()[1]}", House()
-    hosts = (f"{address[0]}:*", "127.0.0.1:*", "localhost:*")
+    name = f"[{address[0]}]" if ":" in address[0] else address[0]
+    base, house = f"http://{name}:{socket.getsockname()[1]}", House()
+    everywhere = address[0] in ("0.0.0.0", "::")  # a client may then call this machine by any name
+    hosts = () if everywhere else (f"{name}:*", "127.0.0.1:*", "localhost:*")
     async with AsyncExitStack() as rooms, serving(house, [socket]):
         for guest in guests.values():
             mcp = base + await rooms.enter_async_context(house.room(secrets.token_urlsafe(9), guest, hosts))
