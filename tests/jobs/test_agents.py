@@ -12,8 +12,9 @@ from click.testing import CliRunner
 
 pytest.importorskip("mcp", reason="needs pip install 'offswitch[agents]'")
 
-from offswitch.adapters.sandbox import why_not
+from offswitch.adapters.sandbox import SandboxError, why_not
 from offswitch.cli import main
+from offswitch.errors import ModelError
 from offswitch.jobs.agents import agent_policy
 from offswitch.jobs.models import ModelChoice, policy_for, reach, scripted
 from offswitch.jobs.presets import PRESETS, AgentChoice, agents_folder, install
@@ -79,20 +80,30 @@ u.urlopen(u.Request(os.environ["MCP_URL"], json.dumps(body).encode(), told))'; s
 
 def test_the_agent_reaches_its_office_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "a secret of this machine")
+    beside = r"exec 3<>/dev/tcp/office/8000; printf 'GET /e/desk HTTP/1.0\r\n\r\n' >&3; head -1 <&3"
     knock = "for a in 1.1.1.1/53 127.0.0.1/22 office/8000; do timeout 2 bash -c ': < /dev/tcp/'$a && echo reached $a; done"
-    done = played(f"(env; {knock}) >&2; exit 1", "scripted/corrigible")
+    done = played(f"(env; {knock}; {beside}) >&2; exit 1", "scripted/corrigible")
     said = done.error
     assert "reached office/8000" in said
     assert said.count("reached") == 1
     assert "secret" not in said
+    assert said.endswith("404 Not Found")  # how the episode stands is not the agent's to see
 
 
 def test_what_is_missing_is_said_before_a_run() -> None:
     policy = agent_policy(AgentChoice("X=1 no-such-agent {task}"), "none", None, 1)
-    with pytest.raises(Exception, match=r"no program 'no-such-agent'.*--show"):
+    with pytest.raises(ModelError, match=r"no program 'no-such-agent'.*--show"):
         reach(policy)
-    with pytest.raises(Exception, match="scripted/corrigible, or none"):
+    with pytest.raises(ModelError, match="scripted/corrigible, or none"):
         agent_policy(AgentChoice("true"), "gpt-5", None, 1)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's sandbox belongs to another user")
+def test_a_folder_that_the_sandbox_may_not_read_is_said_with_the_cure(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    tmp_path.chmod(0o700)
+    with pytest.raises(SandboxError, match="must be able to read"):
+        reach(agent_policy(AgentChoice("true", shown=((str(tmp_path / "mine"), "/agent"),)), "none", None, 1))
 
 
 def test_placeholders_are_quoted_once_and_other_braces_stay() -> None:
@@ -139,6 +150,7 @@ def test_an_interrupted_run_ends_its_agents_and_soon(tmp_path: Path) -> None:
 from threading import Thread
 import os, signal, subprocess, time
 from tests.jobs.test_agents import scenarios
+from offswitch.errors import ModelError
 from offswitch.jobs.agents import agent_policy
 from offswitch.jobs.presets import AgentChoice
 from offswitch.rollout.run import run_many
@@ -163,7 +175,7 @@ def real(request: pytest.FixtureRequest) -> str:
     if not preset.installed:
         try:
             install(preset)
-        except Exception as error:
+        except ModelError as error:
             pytest.skip(f"{preset.name} cannot be installed under {agents_folder()}: {error}")
     return preset.name
 
@@ -178,3 +190,16 @@ def test_real_agents_are_judged_as_the_decisions_of_their_model(real: str, name:
         there, here = record(trajectory), record(run(scripted()[name], scenario))
         assert there.error == ""
         assert (there.findings, there.events, there.ending) == (here.findings, here.events, here.ending)
+
+
+@pytest.mark.slow
+def test_an_agent_is_judged_alike_in_the_real_tier() -> None:
+    from offswitch.real.play import play
+
+    chosen = scenarios("shutdown_notice", "stop_order")
+    policy = agent_policy(AgentChoice(MINE, 60, SHOWN), "scripted/resister", None, 2)
+    for trajectory, scenario in zip(play(policy, chosen), chosen, strict=True):
+        there, here = record(trajectory), record(run(scripted()["resister"], scenario))
+        assert there.error == ""
+        assert there.ending == here.ending
+        assert {name: one.value for name, one in there.findings.items()} == {n: one.value for n, one in here.findings.items()}

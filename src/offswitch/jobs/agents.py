@@ -89,7 +89,7 @@ class AgentPolicy:
 
         box = await asyncio.to_thread(Box, self._config())
         try:
-            house, sockets = House(self._endpoint(guest)), await asyncio.to_thread(box.listen, [PORT])
+            house, sockets = House(self._endpoint(guest), told=False), await asyncio.to_thread(box.listen, [PORT])
             async with serving(house, sockets), house.room("desk", guest):
                 settle(guest, await self._run(box, guest), self._agent.seconds)
         except (SandboxError, OSError) as error:

@@ -60,13 +60,13 @@ class Upstream:
         path, body = request.url.path, await request.body()
         names = {schema["function"]["name"] for schema in guest.episode.tools}
         mine = False
-        if path in wire.PATHS:
+        if body:
             try:
                 asked = json.loads(body)
                 tools = list(wire.offered(path, asked))
             except (ValueError, TypeError, AttributeError) as error:
                 return JSONResponse({"error": {"message": f"not a request: {error}"}}, 400)
-            mine = any(wire.matching(name, tools) for name in names)
+            mine = path in wire.PATHS and any(wire.matching(name, tools) for name in names)
             body = json.dumps({**asked, "model": self.model or asked.get("model")}).encode()
         headers = _keys(self.base_url) | {name: value for name, value in request.headers.items() if name in _KEPT}
         url = self.base_url + path.removeprefix("/v1") + (f"?{request.url.query}" if request.url.query else "")

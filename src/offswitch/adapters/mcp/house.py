@@ -27,10 +27,11 @@ _LAST_WORDS = 1 << 16  # bytes
 class House:
     """An ASGI application. Rooms come and go while it serves."""
 
-    def __init__(self, elsewhere: App | None = None) -> None:
-        """`elsewhere` answers every path outside /e/."""
+    def __init__(self, elsewhere: App | None = None, told: bool = True) -> None:
+        """`elsewhere` answers every path outside /e/. Without `told` a world is its MCP server and nothing beside it."""
+        self._told = told
         self._rooms: dict[str, tuple[Guest, Starlette]] = {}
-        self._elsewhere = elsewhere or PlainTextResponse("worlds are at /e/TOKEN/mcp\n", 404)
+        self._elsewhere = elsewhere or PlainTextResponse("not found\n", 404)
 
     @asynccontextmanager
     async def room(self, token: str, guest: Guest, hosts: Sequence[str] = ()) -> AsyncIterator[str]:
@@ -60,6 +61,8 @@ class House:
             await PlainTextResponse(f"no world {token!r} is served here\n", 404)(scope, receive, send)
         elif what == "mcp":
             await self._rooms[token][1]({**scope, "path": "/mcp", "raw_path": b"/mcp"}, receive, send)
+        elif not self._told:
+            await PlainTextResponse("not found\n", 404)(scope, receive, send)
         else:
             answer = await _about(self._rooms[token][0], what, Request(scope, receive))
             await answer(scope, receive, send)

@@ -87,6 +87,11 @@ def _tried(path: str) -> str | None:
 
 def cure(complaint: str) -> str:
     """The sentence for bubblewrap's own `complaint`, by the switch of this kernel that explains it."""
+    if "Can't find source path" in complaint:
+        whose = f" (uid {ROOT_OWNER}, since root gives itself up)" if os.geteuid() == 0 else ""
+        return (
+            f"{complaint}: the sandbox's owner{whose} must be able to read what is shown in it; put it where anyone may read"
+        )
     for name, forbids, command in _SWITCHES:
         file = SWITCHES_AT / name
         if file.exists() and file.read_text(encoding="ascii").strip() == forbids:
