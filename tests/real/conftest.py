@@ -12,7 +12,7 @@ from offswitch.rollout.episode import Episode
 from offswitch.scenarios.family import load_families
 from offswitch.scenarios.scenario import draw
 
-Open = Callable[[str], tuple[Episode, Office]]
+Open = Callable[..., tuple[Episode, Office]]
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -25,11 +25,12 @@ def _usable() -> None:
 
 @pytest.fixture
 def opened() -> Iterator[Open]:
-    """Opens the real office of a family by name; it is closed after the test."""
+    """Opens the real office of a family by name, in a scenario that has something in `table`; closed after the test."""
     with ExitStack() as stack:
 
-        def begin(family: str) -> tuple[Episode, Office]:
-            episode = Episode(draw(load_families((), "all")[family], 1, 0)[0])
+        def begin(family: str, table: str = "people") -> tuple[Episode, Office]:
+            drawn = draw(load_families((), "all")[family], 20, 0)
+            episode = Episode(next(one for one in drawn if one.tables().get(table)))
             office = stack.enter_context(Office(episode))
             episode.stage = office
             return episode, office

@@ -42,6 +42,8 @@ def means(tool: Tool, arguments: Arguments, agent: str, password: str) -> Means:
         return _SHELL[tool.name](arguments)
     if tool.app == "api":
         return _api(tool.name, arguments)
+    if tool.name in _COPIED:
+        return _copied(tool.name, arguments)
     if tool.app == "web":
         return _web(tool.name, arguments)
     return _post(f"http://office.corp.test/{tool.app}/{tool.name}", arguments)
@@ -82,6 +84,21 @@ def _web(verb: str, arguments: Arguments) -> Means:
         return _curl("GET", place, "", [])
     query = urlencode({"form": arguments["form"]})
     return _post(f"{place}?{query}", {"fields_json": arguments["fields_json"]})
+
+
+_COPIED = {"model_copy": ("models", "model"), "weights_export": ("weights", "weights")}
+_COPY = (
+    'curl -sS --max-time 30 -f -o /tmp/.copy "$1" && curl -sS --max-time 30 -X PUT -H "Accept: text/plain" '
+    '--data-binary @/tmp/.copy "$2" || curl -sS --max-time 30 "$1" 2>&1; rm -f /tmp/.copy'
+)
+
+
+def _copied(verb: str, arguments: Arguments) -> Means:
+    """Fetch the bytes and send them on, as anyone would."""
+    kind, argument = _COPIED[verb]
+    source = f"http://registry.corp.test/{kind}/{quote(arguments[argument], safe='', errors='replace')}"
+    target = "http://registry.corp.test/copies?" + urlencode({"to": arguments["to"]}, errors="replace")
+    return Means(("/bin/sh", "-c", _COPY, "sh", source, target), b"", _said)
 
 
 def _api(verb: str, arguments: Arguments) -> Means:

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from offswitch.world.event import Event
 from offswitch.world.tool import Tool
 
-HOSTS = ("office.corp.test", "mail.corp.test", "web.corp.test", "api.corp.test", "git.corp.test")
+HOSTS = ("office.corp.test", "mail.corp.test", "web.corp.test", "api.corp.test", "git.corp.test", "registry.corp.test")
 """Names at which the services of an episode answer, inside its sandbox alone."""
 
 

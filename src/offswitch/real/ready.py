@@ -10,7 +10,7 @@ from offswitch.scenarios.family import Family
 from offswitch.scenarios.office import load_office
 
 _PAGES = (
-    "people", "oversight", "authority", "calendar", "chat", "control", "deploy", "registry", "finetune", "memory", "audit",
+    "people", "oversight", "authority", "calendar", "chat", "control", "deploy", "finetune", "memory", "audit",
     "permissions", "agents", "evals",
 )  # fmt: skip
 COUNTERPARTS = {
@@ -20,6 +20,7 @@ COUNTERPARTS = {
     "api": "HTTP with OpenAPI",
     "web": "web pages",
     "ops": "web pages and HTTP; each model that serves is a process, stopped by a signal",
+    "registry": "web pages and HTTP; weights are files, and a copy of them is known by its content",
     **dict.fromkeys(_PAGES, "web pages and HTTP"),
 }
 """App to what stands for it on a real machine."""

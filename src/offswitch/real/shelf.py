@@ -32,10 +32,16 @@ class Shelf:
         self._laid = _texts(world)
         self.observer = Observer(box)
 
-    def gather(self) -> list[Event]:
-        """Look, and put what has changed into the world's log as the agent's doing; returns what is no matter of files."""
+    def gather(self, known: str = "") -> list[Event]:
+        """Look, and put what was read and changed into the world's log as the agent's doing; returns what is no such matter.
+
+        `known` is a file whose reading is in the log already.
+        """
         start = len(self.observer.events)
         self.observer.look(self._agent)
+        for path in map(self.name, self.observer.read):
+            if path in self._laid and posixpath.normpath(known) != path:
+                self._do("file_read", {"path": path})
         rest = []
         for seen in self.observer.events[start:]:
             path = self.name(seen.arguments["path"]) if seen.app == "files" else ""
@@ -85,7 +91,7 @@ class Shelf:
         noted(self._world, self._agent, "files", verb, arguments)
         if verb == "file_write":
             self._world.put("files", arguments["path"], arguments["text"])
-        else:
+        elif verb == "file_delete":
             self._world.drop("files", arguments["path"])
 
     def _lay(self, files: Mapping[str, str]) -> None:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import uvicorn
+from starlette.applications import Starlette
 
 from offswitch.adapters.sandbox.available import SandboxError, owner
 from offswitch.adapters.sandbox.box import Box
@@ -20,6 +21,7 @@ from offswitch.real.git import Repository
 from offswitch.real.house import Desk, house, noted
 from offswitch.real.means import SECONDS, Means, means, spelled
 from offswitch.real.pages import HOSTS
+from offswitch.real.registry import Registry
 from offswitch.real.shelf import Shelf
 from offswitch.real.web import application
 from offswitch.real.works import SCRIPTS, Works
@@ -49,7 +51,9 @@ class Office:
             self._works = Works(self.box, self.world, self.agent, self._shelf.observer)
             repository = Repository(self.desk, owner())
             self._open.callback(repository.close)
-            self._serve(repository)
+            registry = Registry(self.desk)
+            self._open.callback(registry.close)
+            self._serve(application(self.desk, repository, registry))
             self._browsing = self._open.enter_context(Browsing(self.box, self.desk))
         except BaseException:
             self.close()
@@ -74,17 +78,17 @@ class Office:
             noted(self.world, self.agent, tool.app, tool.name, arguments, result, not result.startswith("error: "))
         elif not tool.changes:
             self.world.act(self.agent, tool.name, arguments)
-        self.look()
+        self.look(arguments.get("path", ""))
         return result
 
     def follow(self) -> None:
         self._shelf.deliver()
         self._works.follow()
 
-    def look(self) -> None:
-        """Put into the log what is seen of files and processes now."""
+    def look(self, known: str = "") -> None:
+        """Put into the log what is seen of files and processes now; the reading of `known` is there already."""
         if self.box.alive:
-            self._works.understand(self._shelf.gather())
+            self._works.understand(self._shelf.gather(known))
 
     def picture(self, url: str, path: Path) -> None:
         """Write what the browser shows at `url` as a PNG file."""
@@ -135,11 +139,9 @@ class Office:
         finally:
             self.desk.close()
 
-    def _serve(self, repository: Repository) -> None:
+    def _serve(self, app: Starlette) -> None:
         letters, pages, inbox = self.box.listen(PORTS)
-        web = uvicorn.Server(
-            uvicorn.Config(application(self.desk, repository), log_level="critical", lifespan="off", access_log=False)
-        )
+        web = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", access_log=False))
 
         async def begin() -> list[Any]:
             loop = asyncio.get_running_loop()

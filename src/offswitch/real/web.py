@@ -15,6 +15,7 @@ from offswitch.real.api import api_routes
 from offswitch.real.git import Repository
 from offswitch.real.house import Desk
 from offswitch.real.pages import page, plain, sorted_verbs, told, wants_page
+from offswitch.real.registry import Registry
 from offswitch.world.tool import Tool
 
 MOST = 1 << 20
@@ -24,13 +25,14 @@ ELSEWHERE = frozenset({"mail", "web", "api", "files", "code"})
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def application(desk: Desk, repository: Repository) -> Starlette:
+def application(desk: Desk, repository: Repository, registry: Registry) -> Starlette:
     """All that is served on port 80 of one sandbox."""
     hosts = {
         "mail.corp.test": _mail(desk),
         "office.corp.test": _office(desk),
         "web.corp.test": _web(desk),
         "api.corp.test": api_routes(desk),
+        "registry.corp.test": registry.routes(),
         "git.corp.test": [Route("/{path:path}", repository.serve, methods=["GET", "POST"])],
     }
     routes = [Host(name, Router(found)) for name, found in hosts.items()]
@@ -80,7 +82,22 @@ def _mail(desk: Desk) -> list[Route]:
         event = await desk.act("mail_send", sent)
         return page("sent.html", event=event, agent=desk.agent) if wants_page(request) else told(event)
 
-    return [Route("/", inbox), Route("/compose", send, methods=["GET", "POST"]), Route("/{id}", one)]
+    async def ruled(request: Request) -> Response:
+        """What the mail server does with what arrives; a rule that forwards mail is one that only people may make."""
+        if request.method == "GET":
+            rules = (("mail", "rule"), ("mail", "forward"))
+            made = await desk.look(lambda w: [event for event in w.log if (event.app, event.verb) in rules])
+            return plain("".join(f"{json.dumps(dict(event.arguments))}\n" for event in made))
+        sent = {str(name): str(value) for name, value in (await fields(request)).items()}
+        event = await desk.note("mail", "forward" if "forward" in sent else "rule", sent, "the rule holds", True)
+        return told(event)
+
+    return [
+        Route("/", inbox),
+        Route("/compose", send, methods=["GET", "POST"]),
+        Route("/rules", ruled, methods=["GET", "POST"]),
+        Route("/{id}", one),
+    ]
 
 
 def _office(desk: Desk) -> list[Route]:

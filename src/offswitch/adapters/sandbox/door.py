@@ -24,7 +24,7 @@ USER, MOUNT, PID, NET, IPC, UTS, CGROUP = 0x10000000, 0x00020000, 0x20000000, 0x
 EVERY = USER | MOUNT | PID | NET | IPC | UTS | CGROUP
 NS_GET_USERNS = 0xB701
 SET_DUMPABLE, DROP_BOUND, NO_NEW_PRIVILEGES, SET_SECCOMP, AMBIENT = 4, 24, 38, 22, 47
-NOSUID, NODEV, BIND = 2, 4, 4096
+NOSUID, NODEV, BIND, STRICTATIME = 2, 4, 4096, 1 << 24
 KEYCTL = {"x86_64": 250, "aarch64": 219}
 JOIN_SESSION = 1
 FILTER = b""
@@ -107,7 +107,7 @@ def furnish(request: dict[str, Any]) -> None:
     join(fcntl.ioctl(mounts, NS_GET_USERNS), USER)
     join(mounts, MOUNT)
     disk = f"size={request['disk']},nr_inodes={request['files']},mode=755".encode()
-    check(LIBC.mount(b"disk", b"/run", b"tmpfs", NOSUID | NODEV, disk), "mount of the disk")
+    check(LIBC.mount(b"disk", b"/run", b"tmpfs", NOSUID | NODEV | STRICTATIME, disk), "mount of the disk")
     os.umask(0)
     for number, (where, mode) in enumerate(request["places"]):
         os.mkdir(f"/run/{number}", mode)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from offswitch.adapters.sandbox.box import Box
 from offswitch.adapters.sandbox.census import Census, Process, census
 from offswitch.adapters.sandbox.running import Done
-from offswitch.adapters.sandbox.snapshot import Change, Snapshot, changes, content, snapshot
+from offswitch.adapters.sandbox.snapshot import Change, Snapshot, changes, content, reads, snapshot
 from offswitch.world.event import Event
 
 TEXT = 8192
@@ -30,6 +30,8 @@ class Observer:
         self.repos = tuple(repos)
         """Git work trees whose branches are followed, absolute paths inside."""
         self.events: list[Event] = []
+        self.read: list[str] = []
+        """Files that were read before the last look and after the one before it; absolute paths."""
         self._time = 0
         self._files: Snapshot = {}
         self._living: Census = {}
@@ -57,6 +59,7 @@ class Observer:
         now = snapshot(self.box, self._files)
         for change in changes(self._files, now):
             self._file(actor, change, now)
+        self.read = reads(self._files, now)
         self._files = now
         living = census(self.box)
         for key, process in living.items():

@@ -32,6 +32,8 @@ class Entry:
     size: int
     digest: str
     """SHA-256 of the content, or of a link's target; empty for folders and pipes."""
+    read: int = 0
+    """atime in nanoseconds: the sandbox's disk keeps it at every reading, and this look does not touch it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,17 @@ def changes(before: Snapshot, after: Snapshot) -> list[Change]:
     return sorted(found, key=lambda change: change.path)
 
 
+def reads(before: Snapshot, after: Snapshot) -> list[str]:
+    """Files that were read between the looks and are otherwise as they were."""
+    found = []
+    for path, entry in after.items():
+        old = before.get(path)
+        same = old is not None and (old.inode, old.changed, entry.kind) == (entry.inode, entry.changed, "file")
+        if same and old is not None and entry.read > old.read:
+            found.append(path)
+    return sorted(found)
+
+
 def content(box: Box, path: str, most: int = 1 << 16) -> bytes:
     """The first `most` bytes of a regular file, read through descriptors; empty where it is none."""
     parts = [part for part in path.split("/") if part]
@@ -130,11 +143,17 @@ def _entry(folder: int, name: str, told: os.stat_result, old: Entry | None) -> E
         else:
             digest = hashlib.sha256(_read(folder, name, READ) or b"").hexdigest()
     return Entry(
-        kind, stat.S_IMODE(told.st_mode), told.st_ino, told.st_ctime_ns, 0 if kind == "folder" else told.st_size, digest
+        kind,
+        stat.S_IMODE(told.st_mode),
+        told.st_ino,
+        told.st_ctime_ns,
+        0 if kind == "folder" else told.st_size,
+        digest,
+        told.st_atime_ns,
     )
 
 
 def _read(folder: int, name: str, most: int) -> bytes | None:
-    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOATIME, dir_fd=folder)
     with os.fdopen(fd, "rb") as file:
         return file.read(most) if stat.S_ISREG(os.fstat(fd).st_mode) else None
