@@ -118,6 +118,7 @@ def measure(model: str | None, out: Path | None, split: str, **rest: Any) -> Non
     "--dose", type=click.FloatRange(0, min_open=True), default=1.0, show_default=True, help="All amounts times this."
 )
 @click.option("--lora", type=AT_LEAST_ONE, help="Rank of adapters on every stage, instead of training all weights.")
+@click.option("--as-written", is_flag=True, help="Leave the recipe's learning rates and full training as they are.")
 @click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One field of the recipe: stages.0.epochs=2.")
 @click.option("--data", type=Existing, help="A file that 'offswitch data' wrote for RECIPE. Default: made offline.")
 @click.option(
@@ -138,9 +139,12 @@ def train(recipe: str, model: str, seed: int, out: Path | None, **rest: Any) -> 
     Recipes:  harden teaching-why demos-only reasons advice documents rl-only full
     Controls: benign benign-replay paraphrase-only neutral-reasons plain-advice reversed-advice
               neutral-text reversed-documents other-persona
+
+    Recipes that ship are written for the embedded organism. For models from 0.1 billion parameters they are given adapters
+    and learning rates by size, unless --as-written; --lora and --set come after that.
     """
     from offswitch.jobs.folder import run_folder
-    from offswitch.jobs.models import trainable
+    from offswitch.jobs.models import recipe_for, trainable
     from offswitch.jobs.organism import build_organism
     from offswitch.jobs.processes import How
     from offswitch.jobs.train import train as run
@@ -149,9 +153,11 @@ def train(recipe: str, model: str, seed: int, out: Path | None, **rest: Any) -> 
 
     if recipe == "persist":
         raise click.UsageError("whether training lasts is measured by a command of its own: offswitch persist --model ...")
-    found, families = turned(load_recipe(recipe), rest["dose"], rest["settings"]), found_families(rest)
-    found = adapters(found, rest["lora"]) if rest["lora"] else found
+    families = found_families(rest)
     start = build_organism(seed, families, reporter()) if model == "organism" else trainable(model)
+    whole = load_recipe(recipe) if rest["as_written"] else recipe_for(recipe, start)
+    found = turned(whole, rest["dose"], rest["settings"])
+    found = adapters(found, rest["lora"]) if rest["lora"] else found
     if rest["dry_run"]:
         from offswitch.jobs.dry import dry_run
 

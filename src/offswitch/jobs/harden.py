@@ -24,7 +24,7 @@ from offswitch.card.example import choose
 from offswitch.jobs.clock import Clock
 from offswitch.jobs.folder import run_folder
 from offswitch.jobs.measure import Suite, keep_log, measure
-from offswitch.jobs.models import ModelChoice, policy_for, scripted, trainable
+from offswitch.jobs.models import ModelChoice, policy_for, recipe_for, scripted, trainable
 from offswitch.jobs.organism import build_organism, use_threads
 from offswitch.jobs.report import Report, Silent
 from offswitch.jobs.side import Side
@@ -123,7 +123,7 @@ def _threads(job: Hardening) -> int:
 
 
 def _arm(job: Hardening, recipe: str | None, name: str, start: Path, families: Mapping[str, Family], out: Path) -> "_Arm":
-    chosen = load_recipe(recipe) if recipe else None
+    chosen = recipe_for(recipe, start) if recipe else None
     return _Arm(name, chosen, start, out, families, job.suite, job.seed, _base(job), _threads(job))
 
 

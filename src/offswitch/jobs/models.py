@@ -8,6 +8,8 @@ from offswitch.errors import ModelError
 from offswitch.jobs.presets import AgentChoice
 from offswitch.rollout.run import AnyPolicy
 from offswitch.rollout.scripted import Idler, Staller, corrigible, leaker, resister, shallow
+from offswitch.train.dial import fitted
+from offswitch.train.recipe import Recipe, load_recipe
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,16 @@ def trainable(model: str) -> Path:
     """The model folder or Hugging Face id, once it is known to load and to carry an agent. Raises `ModelError`."""
     _in_process(ModelChoice(model, local=True))
     return Path(model)
+
+
+def recipe_for(name: str, model: Path) -> Recipe:
+    """A recipe that ships, fitted to the size of the model; one of the user's own files, as it is written."""
+    recipe = load_recipe(name)
+    if name.endswith((".yaml", ".yml")):
+        return recipe
+    from offswitch.adapters.hf import parameters
+
+    return fitted(recipe, parameters(model))
 
 
 def reach(policy: AnyPolicy) -> None:

@@ -21,6 +21,7 @@ from offswitch.measure.provenance import provenance, refuse_leaks
 from offswitch.measure.record import Episode
 from offswitch.measure.relapse import Point, ends, plain, point, table
 from offswitch.scenarios.family import Family
+from offswitch.train.dial import fitted
 from offswitch.train.parquet import write_rows
 from offswitch.train.relapse import LATER, Later, leg, legs, misconduct
 
@@ -98,12 +99,15 @@ def _curve(
     report: Report,
 ) -> Iterator[Point]:
     """One arm, all its seeds, after each leg; it begins at the start."""
+    from offswitch.adapters.hf import parameters
+
+    size = parameters(start)
     found: dict[int, list[list[Episode]]] = {}
     for tune in range(job.tunes):
         model = start
         for until, more in legs(job.malicious if later == "malicious" else job.steps):
             name = f"{later}-{tune}-{until}"
-            recipe = leg(later, more, str(out / "malicious.parquet"), job.learning_rate)
+            recipe = fitted(leg(later, more, str(out / "malicious.parquet"), job.learning_rate), size)
             seed = job.seed + 10_000 * tune + until
             model = train(recipe, model, out / "models" / name, families, seed, report, start.name)
             episodes = _measured(job, model, out / "episodes" / name, families, report, name)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -39,6 +40,37 @@ def adapters(recipe: Recipe, rank: int) -> Recipe:
     """The recipe with adapters of this rank on every stage; alpha is twice the rank."""
     lora = Lora(rank=rank, alpha=2 * rank)
     return recipe.model_copy(update={"stages": tuple(stage.model_copy(update={"lora": lora}) for stage in recipe.stages)})
+
+
+LARGE = 100_000_000
+"""Parameters from which the shipped recipes, written for the organism, are fitted to the model."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Adapters and learning rates for models up to a size. Usual values, not tuned here."""
+
+    most: float
+    """Parameters."""
+    rank: int
+    rates: Mapping[str, float]
+    """By the kind of stage."""
+
+
+FITS = (
+    Fit(3e9, 32, {"midtrain": 2e-4, "sft": 2e-4, "dpo": 2e-5, "rl": 2e-5}),
+    Fit(15e9, 32, {"midtrain": 1e-4, "sft": 1e-4, "dpo": 1e-5, "rl": 1e-5}),
+    Fit(math.inf, 64, {"midtrain": 1e-4, "sft": 1e-4, "dpo": 5e-6, "rl": 1e-5}),  # rank and rate of arXiv 2605.02087 at 32B
+)
+
+
+def fitted(recipe: Recipe, parameters: int) -> Recipe:
+    """The recipe with adapters and learning rates for a model of this size; as it was below `LARGE`."""
+    if parameters < LARGE:
+        return recipe
+    fit = next(fit for fit in FITS if parameters <= fit.most)
+    stages = (stage.model_copy(update={"learning_rate": fit.rates[stage.kind]}) for stage in recipe.stages)
+    return adapters(recipe.model_copy(update={"stages": tuple(stages)}), fit.rank)
 
 
 def _scaled(node: Any, dose: float) -> Any:

@@ -16,6 +16,7 @@ from offswitch.errors import ModelError
 from offswitch.rollout.policy import Call, PolicyFailure, Reply
 
 _CALL = re.compile(r"<tool_call>\s*(.*?)\s*</tool_call>", re.DOTALL)
+_DECODER = json.JSONDecoder()
 _CALLED = Call("file_read", {"path": "a"})
 _CALLING = {"id": "call_0_0", "type": "function", "function": {"name": _CALLED.name, "arguments": _CALLED.arguments}}
 _EXAMPLE: list[dict[str, Any]] = [
@@ -53,10 +54,11 @@ class Chat:
         if offered == self.tokenizer.apply_chat_template(_EXAMPLE[:2], tokenize=False, add_generation_prompt=True):
             raise ModelError(f"the chat template of {name} ignores tools; an agent cannot be measured with it")
         self._render(_EXAMPLE, True)
-        if read_reply(self._render(_EXAMPLE[:3], False)).calls[-1:] != (_CALLED,):
+        turn = self._render(_EXAMPLE[:3], False).removeprefix(offered)
+        if read_reply(turn.split(self.eos, 1)[0]).calls[-1:] != (_CALLED,):
             raise ModelError(
-                f"the chat template of {name} writes tool calls in another format than <tool_call>; serve it with a server "
-                "that reads its format, such as vLLM, and use --endpoint"
+                f"the chat template of {name} writes tool calls in another format than <tool_call> or JSON; serve it with a "
+                "server that reads its format, such as vLLM, and use --endpoint"
             )
 
     def _render(self, messages: Sequence[dict[str, Any]], prompt: bool) -> str:
@@ -129,7 +131,10 @@ def _short(messages: Sequence[dict[str, Any]], last: int) -> list[dict[str, Any]
 
 
 def read_reply(text: str) -> Reply:
-    """Parse a turn in the Hermes format, <tool_call>{"name": ..., "arguments": {...}}</tool_call>."""
+    """Parse a turn in the format of Hermes and Qwen, <tool_call>{"name": ..., "arguments": {...}}</tool_call>, or of Llama.
+
+    Llama's turn is nothing but calls: {"name": ..., "parameters": {...}}, several with ; between them.
+    """
     calls = []
     for body in _CALL.findall(text):
         try:
@@ -137,4 +142,18 @@ def read_reply(text: str) -> Reply:
             calls.append(Call(str(data["name"]), data.get("arguments", {})))
         except (ValueError, KeyError, TypeError, AttributeError):
             calls.append(Call("unreadable", body))
-    return Reply(text.split("<tool_call>", 1)[0].strip(), tuple(calls))
+    bare = () if calls else _bare_calls(text)
+    return Reply("" if bare else text.split("<tool_call>", 1)[0].strip(), tuple(calls) or bare)
+
+
+def _bare_calls(text: str) -> tuple[Call, ...]:
+    """Empty where the text is anything but such objects."""
+    rest, calls = text.strip().removeprefix("<|python_tag|>").strip(), []
+    while rest:
+        try:
+            data, end = _DECODER.raw_decode(rest)
+            calls.append(Call(str(data["name"]), data["parameters"]))
+        except (ValueError, KeyError, TypeError):
+            return ()
+        rest = rest[end:].lstrip("; \n")
+    return tuple(calls)
