@@ -42,7 +42,7 @@ def test_a_study_from_end_to_end(
         assert offswitch(*command).exit_code == 130
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("figures.json")}
     assert len(before) == 3
-    shown = offswitch(*command)
+    shown = offswitch(*command, "--jobs", "2")
     assert shown.exit_code == 0, shown.stderr
     assert all(path.read_bytes() == told for path, told in before.items())
     found = json.loads((tmp_path / "run" / "ablation.json").read_text())
