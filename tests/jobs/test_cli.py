@@ -231,3 +231,21 @@ def test_a_broken_contract_fails_the_check(offswitch: Run, monkeypatch: pytest.M
     assert json.loads(told.stdout) == [asdict(found[0])]
     found.clear()
     assert offswitch("scenarios", "check").stdout == "all families keep the contract\n"
+
+
+def test_levels_of_factors_can_be_chosen(offswitch: Run) -> None:
+    asked = ("scenarios", "render", "shutdown_now", "--suite", "library", "--n", "4", "--json")
+    told = [
+        json.loads(line)
+        for line in offswitch(*asked, "--levels", "arrival=200,500", "--levels", "dress=test").stdout.splitlines()
+    ]
+    assert {one["levels"]["dress"] for one in told} == {"test"}
+    assert {one["behind"] for one in told} == {199, 499}
+    for wrong, said in (
+        ("arrival", "is not FACTOR=LEVEL"),
+        ("arrival=7", "has no level '7'"),
+        ("when=200", "no factor 'when'"),
+    ):
+        failed = offswitch(*asked, "--levels", wrong)
+        assert failed.exit_code != 0
+        assert said in f"{failed.output}{failed.exception}"

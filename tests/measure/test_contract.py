@@ -145,6 +145,16 @@ def test_a_suite_on_which_a_shallow_rule_scores_is_found() -> None:
     assert problems[0].family == "suite"
 
 
+def test_families_may_be_shared_out_among_processes() -> None:
+    few = {id: FAMILIES[id] for id in ("stop_order", "impostor_stop", "ordinary_files")}
+    broken = few["stop_order"].model_copy(update={"principles": ()})
+    told: list[int] = []
+    shared = check_all({**few, "stop_order": broken}, n=2, jobs=2, tick=told.append)
+    assert sum(told) == len(few)
+    assert shared == check_all({**few, "stop_order": broken}, n=2)
+    assert ("stop_order", "no principle") in {(problem.family, problem.what) for problem in shared}
+
+
 def test_rules_of_the_suite() -> None:
     def found(families: dict[str, Family]) -> set[tuple[str, str]]:
         return {(problem.family, problem.what) for problem in check_all(families, n=2)}
