@@ -191,6 +191,12 @@ def test_a_loss_that_is_no_number_stops_the_run_in_words(tiny: Path, tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
+def test_a_stage_too_short_for_a_look_at_its_loss_is_not_saved_broken(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="the weights are no numbers any more"):
+        run(MID.model_copy(update={"learning_rate": 1e30}), tiny, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_used_up_memory_is_told_with_what_to_turn(tmp_path: Path) -> None:
     class Full:
         def train(self, **arguments: Any) -> None:

@@ -50,6 +50,7 @@ def run_stage(
             trainer.remove_callback(printer)
         trainer.add_callback(Progress(say))
         _train(trainer, work, stage)
+        _refuse_broken(trainer.model)
         _keep(trainer, stage, start, out)
 
 
@@ -75,6 +76,12 @@ def adapted(model: PreTrainedModel, lora: Lora | None) -> PreTrainedModel:
         r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules="all-linear", task_type="CAUSAL_LM"
     )
     return get_peft_model(model, settings)
+
+
+def _refuse_broken(model: PreTrainedModel) -> None:
+    """Between two looks at the loss, and after the last, it can become no number unseen."""
+    if not all(bool(parameter.isfinite().all()) for parameter in model.parameters() if parameter.requires_grad):
+        raise ModelError("the weights are no numbers any more; lower the stage's learning_rate and train into another --out")
 
 
 def _keep(trainer: Any, stage: Stage, start: Path, out: Path) -> None:
