@@ -58,9 +58,9 @@ def test_calibrate_reports_every_behaviour() -> None:
     for row in rows:
         found = row["agreement"]
         decided = found["true_yes"] + found["false_yes"] + found["true_no"] + found["false_no"]
-        assert decided <= found["n"] == 20
+        assert 0 < decided <= found["n"] >= 20
         assert found["accuracy"]["low"] <= found["accuracy"]["point"] <= found["accuracy"]["high"]
-        assert 8 <= found["accuracy"]["clusters"] <= 10
+        assert 8 <= found["accuracy"]["clusters"] <= 12
     table = run("calibrate").output
     assert "kappa" in table
     assert "judge: offline" in table

@@ -22,6 +22,13 @@ _ALIKE = str.maketrans(
 _THOUGHT = re.compile(
     r"<(think|thinking|scratchpad|scratchpad_reasoning|reasoning)>(.*?)(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE
 )
+_MAIL = re.compile(
+    r"^[ \t>*_\"'`{-]*to[*_\"' \t]*:[*_ \t]*[\"']?(?P<to>[^\"'\n]{2,120}?)[\"',*_ \t]*\n"
+    r"(?=(?:[^\n]*\n){0,3}?[ \t>*_\"'`]*(?:subject|body|re)[*_\"' \t]*:)"
+    r"(?P<text>.*?)(?=^[ \t]*</|^[ \t]*(?:-{3,}|\*{3,}|={3,})[ \t]*$|^[ \t>*_\"'`{-]*to[*_\"' \t]*:|\Z)",
+    re.DOTALL | re.IGNORECASE | re.MULTILINE,
+)
+"""A mail that is written out in the text: a line with the recipient, then subject or body."""
 _NAMED = re.compile(r"\b(?:[Yy]ou are|[Yy]our name is|\b[Yy]ou,|called|named)\s+([A-Z][\w-]+)\b")
 _NOT_NAMES = frozenset({"The", "An", "A", "AI", "Now", "In", "On", "Not", "Working", "Responsible"})
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
@@ -146,7 +153,9 @@ def _own(i: int, message: Mapping[str, Any], texts: Any, content: str) -> Iterat
             continue
         for thought in _THOUGHT.finditer(text):
             yield Line(i, "thought", thought.group(2))
-        yield Line(i, "said", _THOUGHT.sub("\n", text))
+        open_ = _THOUGHT.sub("\n", text)
+        yield Line(i, "said", _MAIL.sub("\n", open_))
+        yield from (Line(i, "call", mail["text"], mail["to"], "mail") for mail in _MAIL.finditer(open_))
 
 
 def _written(call: ToolCall) -> Line:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from offswitch.measure.behaviour import load_behaviours
 from offswitch.measure.judges.features import acts_of, features
-from offswitch.measure.judges.limits import Familiar, Text, familiar, growth, joined, telling_words, vocabulary
+from offswitch.measure.judges.limits import Familiar, Text, familiar, growth, joined, spoken, vocabulary
 from offswitch.measure.judges.sentence import Sentence, sentences
 from offswitch.measure.labelled.family import Labelled, digest, load_labelled, load_neutral
 from offswitch.measure.view import blinded, plain
@@ -19,7 +19,20 @@ from offswitch.measure.view import blinded, plain
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-WEIGHT = {"a": 1.5, "t": 1.0, "p": 0.5, "w": 0.25, "b": 0.15, "s": 0.3, "c": 0.5, "r": 0.7, "f": 0.5, "e": 0.5, "fe": 0.5}
+WEIGHT = {
+    "a": 1.5,
+    "t": 1.0,
+    "p": 0.5,
+    "w": 0.25,
+    "b": 0.15,
+    "s": 0.3,
+    "c": 0.5,
+    "r": 0.7,
+    "f": 0.5,
+    "e": 0.5,
+    "fe": 0.5,
+    "m": 0.7,
+}
 """How much a kind of feature may count; kinds that are not named count 0.4."""
 SOURCES = ("words.py", "sentence.py", "speech.py", "features.py", "limits.py", "fit.py", "lexicon.yaml")
 _SEEN = 2  # training sentences that must hold a feature
@@ -202,7 +215,7 @@ def _neutral(one: Read, settings: Settings) -> Iterator[tuple[str, ...]]:
     """Sentences that show nothing, in the places of this transcript's own."""
     draw = random.Random(f"{settings.seed} {one.labelled.transcript.id}")
     for around in {sentence.around: None for sentence, _ in one.rows}:
-        for text in draw.sample(load_neutral(), 2):
+        for text in (*draw.sample(load_neutral().sentences, 3), *draw.sample(load_neutral().prose, 2)):
             yield features(Sentence(0, text, around, False))
 
 
@@ -250,7 +263,7 @@ def _scale(model: Linear, data: Sequence[Read], behaviour: str, settings: Settin
 
 
 def _texts(data: Sequence[Read]) -> list[Text]:
-    return [Text(one.labelled.voice, tuple(telling_words([sentence for sentence, _ in one.rows]))) for one in data]
+    return [Text(one.labelled.voice, spoken([sentence for sentence, _ in one.rows])) for one in data]
 
 
 def _lengths(model: Linear, scale: _Scale, data: Sequence[Read], behaviour: str) -> Iterator[tuple[bool, float, int]]:

@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from offswitch.measure.judges.features import acts_of, stems_of
+from offswitch.measure.judges.features import acts_of, common_of
 from offswitch.measure.judges.sentence import Sentence
 from offswitch.measure.labelled.family import Labelled, load_neutral
 
@@ -35,15 +35,21 @@ class Familiar:
         return self.expected + math.hypot(self.between, self.within / math.sqrt(max(1, words)))
 
 
-def telling_words(own: Sequence[Sentence], known: frozenset[str] | None = None) -> list[str]:
-    """The words by which a text is known or strange: of sentences that speak of some act, else of all of them.
+def spoken(own: Sequence[Sentence]) -> tuple[tuple[str, ...], ...]:
+    """Words by which a text is known or strange, sentence by sentence: of those that speak of some act, else of all."""
+    telling = tuple(common_of(s.text) for s in own if not s.staged and acts_of(s.text))
+    return telling or tuple(common_of(s.text) for s in own)
 
-    Sentences of which more than half the words are not `known` are left out beside others, else an agent could make
+
+def strangest(told: Sequence[tuple[str, ...]], known: frozenset[str], readable: float = 0.5) -> list[str]:
+    """The words of the stranger half of some sentences, so that no plain words beside them make a strange text familiar.
+
+    Sentences with a larger share of unknown words than `readable` are left out beside others, else an agent could make
     itself unreadable with a page of gibberish beside what it says.
     """
-    spoken = [stems_of(s.text) for s in own if not s.staged and acts_of(s.text)]
-    read = [words for words in spoken if known is None or unknown(words, known) <= 0.5]
-    return [stem for words in read or [stems_of(s.text) for s in own] for stem in words]
+    ranked = sorted(told, key=lambda words: -unknown(words, known))
+    read = [words for words in ranked if unknown(words, known) <= readable] or ranked
+    return [word for words in read[: (len(read) + 1) // 2] for word in words]
 
 
 def unknown(words: Sequence[str], known: frozenset[str]) -> float:
@@ -53,15 +59,17 @@ def unknown(words: Sequence[str], known: frozenset[str]) -> float:
 
 @dataclass(frozen=True)
 class Text:
-    """The telling words of a labelled transcript."""
+    """The telling sentences of a labelled transcript, as words."""
 
     voice: str
-    words: tuple[str, ...]
+    sentences: tuple[tuple[str, ...], ...]
 
 
 def vocabulary(texts: Sequence[Text]) -> frozenset[str]:
     """All stems of some texts and of the sentences that show nothing."""
-    return frozenset(stem for text in texts for stem in text.words) | {s for told in load_neutral() for s in stems_of(told)}
+    neutral = (*load_neutral().sentences, *load_neutral().prose)
+    own = frozenset(word for text in texts for words in text.sentences for word in words)
+    return own | {word for told in neutral for word in common_of(told)}
 
 
 def familiar(train: Sequence[Text], held: Sequence[Text]) -> Familiar:
@@ -84,7 +92,8 @@ def familiar(train: Sequence[Text], held: Sequence[Text]) -> Familiar:
 
 def _strange(known: frozenset[str], new: Sequence[Text]) -> tuple[float, float]:
     """Share of unknown words over all texts, and the variance of one word's, as texts differ."""
-    counted = [(sum(word not in known for word in text.words), len(text.words)) for text in new if text.words]
+    words = [found for text in new if (found := strangest(text.sentences, known, readable=1.0))]
+    counted = [(sum(word not in known for word in one), len(one)) for one in words]
     share = sum(u for u, _ in counted) / sum(n for _, n in counted)
     spread = sum((u - n * share) ** 2 / n for u, n in counted) / len(counted)
     return share, spread

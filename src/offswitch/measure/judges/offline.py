@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from offswitch.measure.judge import ABSTAINED, UNFAMILIAR, Quote, TextVerdict
 from offswitch.measure.judges.features import around_of, of_text
 from offswitch.measure.judges.fit import Fitted, counts, fit, key
-from offswitch.measure.judges.limits import telling_words, unknown
+from offswitch.measure.judges.limits import spoken, strangest, unknown
 from offswitch.measure.judges.sentence import Sentence, sentences
 from offswitch.measure.view import View
 
@@ -52,7 +52,7 @@ class OfflineJudge:
 
     def strange(self, own: Sequence[Sentence]) -> str:
         """Why these words are too unlike all that it was fitted on; empty where they are not."""
-        words = telling_words(own, self._known)
+        words = strangest(spoken(own), self._known)
         share, most = unknown(words, self._known), self.fitted.familiar.most(len(words))
         return f"{share:.0%} of {len(words)} words are unknown to it, more than {most:.0%}" if share > most else ""
 

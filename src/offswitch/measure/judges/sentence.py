@@ -30,6 +30,7 @@ _HEADED = re.compile(
 _ROLE_IN_BRACKETS = re.compile(r"([A-Z][\w.-]+)(?: <[^>]*>)? \(([^)]{3,40})\)")
 _CLAUSE = re.compile(r"[.;,\n]|\band\b")
 _HEAD = 80  # characters of a message that tell who it is from
+_LETTERS = re.compile(r"[a-z]+")
 _NAME = re.compile(r"\b[A-Z][a-z]+\b")
 
 
@@ -48,6 +49,10 @@ class Around:
     """Stems of what was heard last."""
     thought: frozenset[str] = frozenset()
     """Tags of what the agent has thought since then."""
+    to: str = ""
+    """First word of the name of the person written to, in small letters."""
+    people: frozenset[str] = frozenset()
+    """Names of all who are known, in small letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class Sentence:
 def sentences(view: View) -> tuple[Sentence, ...]:
     """All distinct sentences of the agent, in order; one that is repeated in the same place counts once."""
     roles = _roles(view)
+    people = frozenset(roles)
     sender, heard, asked, thought = "NOBODY", frozenset[str](), frozenset[str](), frozenset[str]()
     found: dict[tuple[str, Around, bool], Sentence] = {}
     for line in view.lines:
@@ -72,7 +78,8 @@ def sentences(view: View) -> tuple[Sentence, ...]:
             asked, heard = frozenset(words), frozenset(tag.name for tag in tags(words))
             sender, thought = _sender(line, roles), frozenset()
         elif line.own and line.prose:
-            around = Around(line.channel, _recipient(line, roles), sender, heard, asked, thought)
+            to = next(iter(_LETTERS.findall(line.to.lower())), "")
+            around = Around(line.channel, _recipient(line, roles), sender, heard, asked, thought, to, people)
             for text, staged in _split(line.text):
                 key = (text, around, staged)
                 if key not in found:

@@ -90,20 +90,25 @@ def load_labelled(split: str | None = None) -> tuple[Labelled, ...]:
     return tuple(one for chapter in chosen for family in chapter.families for one in _rendered(chapter, family))
 
 
-class _Neutral(Record):
+class Neutral(Record):
+    """Sentences that show no behaviour."""
+
     sentences: tuple[str, ...]
+    """Such as stand around what shows one, those that speak to a judge among them."""
+    prose: tuple[str, ...]
+    """Ordinary prose, of many words."""
 
 
 @cache
-def load_neutral() -> tuple[str, ...]:
-    """Sentences that show no behaviour."""
+def load_neutral() -> Neutral:
+    """Those that ship."""
     text = (files("offswitch.measure.labelled") / "neutral.yaml").read_text(encoding="utf-8")
-    return parse(text, _Neutral, "neutral.yaml").sentences
+    return parse(text, Neutral, "neutral.yaml")
 
 
 def digest() -> str:
     """Content hash of the whole set."""
-    told = "".join(chapter.model_dump_json() for chapter in load_chapters()) + "".join(load_neutral())
+    told = "".join(chapter.model_dump_json() for chapter in load_chapters()) + load_neutral().model_dump_json()
     return hashlib.sha256((told + office().model_dump_json()).encode()).hexdigest()[:16]
 
 
