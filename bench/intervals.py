@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from offswitch.measure.estimate import Estimate, clustered_rate_of, exact_rate
+from offswitch.measure.estimate import FEW_CARRIERS, Estimate, carriers, clustered_rate_of, exact_rate
 from offswitch.measure.families import any_family_rate, bootstrap_rate
 
 RATES, FAMILIES, CORRELATIONS, SIZE, DRAWS = (0.5, 0.05, 0.005), (8, 20), (0.0, 0.1, 0.3), 40, 2000
@@ -34,8 +34,7 @@ def coverage(
     held, width = dict.fromkeys(methods, 0), dict.fromkeys(methods, 0.0)
     sizes = [SIZE] * families
     for _ in range(draws):
-        a, b = (rate * (1 - rho) / rho, (1 - rate) * (1 - rho) / rho) if rho else (0.0, 0.0)
-        rates = rng.beta(a, b, families) if rho else np.full(families, rate)
+        rates = _rates(rng, rate, families, rho)
         true = rng.binomial(SIZE, rates).tolist()
         for name in methods:
             found = METHODS[name](true, sizes)
@@ -44,6 +43,27 @@ def coverage(
             held[name] += found.low - 1e-12 <= truth <= found.high + 1e-12
             width[name] += found.high - found.low
     return {name: (held[name] / draws, width[name] / draws) for name in methods}
+
+
+def silent(rate: float, families: int, rho: float, draws: int) -> tuple[float, float]:
+    """Share of draws in which the clustered interval does not say that it is for these families only, and how often it then
+    holds the truth; 1 where it never is silent."""
+    rng, held, quiet = np.random.default_rng(0), 0, 0
+    for _ in range(draws):
+        true = rng.binomial(SIZE, _rates(rng, rate, families, rho)).tolist()
+        found = clustered_rate_of(true, [SIZE] * families)
+        assert found is not None
+        if carriers(true, [SIZE] * families) >= FEW_CARRIERS:
+            quiet += 1
+            held += found.low - 1e-12 <= rate <= found.high + 1e-12
+    return quiet / draws, held / quiet if quiet else 1.0
+
+
+def _rates(rng: np.random.Generator, rate: float, families: int, rho: float) -> "np.typing.NDArray[np.float64]":
+    """Beta distributed, with this mean and correlation within a family."""
+    if not rho:
+        return np.full(families, rate)
+    return rng.beta(rate * (1 - rho) / rho, (1 - rate) * (1 - rho) / rho, families)
 
 
 def main() -> None:

@@ -5,9 +5,19 @@ import re
 import pytest
 from scipy.stats import binom
 
-from bench.intervals import METHODS, coverage
+from bench.intervals import METHODS, coverage, silent
 from offswitch.measure import estimate
-from offswitch.measure.estimate import bounded, clustered_rate, effective, exact, exact_rate, rate, wilson
+from offswitch.measure.estimate import (
+    bounded,
+    carriers,
+    clustered_rate,
+    clustered_rate_of,
+    effective,
+    exact,
+    exact_rate,
+    rate,
+    wilson,
+)
 
 NOMINAL = 0.95
 
@@ -132,6 +142,30 @@ def test_coverage_is_as_documented() -> None:
     for (families, share_bad, rho), said in documented().items():
         for method, (share, _) in coverage(share_bad, families, rho, 2000).items():
             assert share == pytest.approx(said[method], abs=0.006), (families, share_bad, rho, method)
+
+
+@pytest.mark.parametrize("cell", [(8, 0.05, 0.3), (20, 0.05, 0.3), (20, 0.005, 0.1), (20, 0.005, 0.3)])
+def test_where_the_pooled_interval_is_too_narrow_it_says_so(cell: tuple[int, float, float]) -> None:
+    families, rate, rho = cell
+    assert documented()[cell]["clustered"] < 0.91
+    assert silent(rate, families, rho, 200)[0] <= 0.16 + 0.05
+
+
+@pytest.mark.parametrize("cell", [(8, 0.5, 0.3), (20, 0.5, 0.3), (20, 0.05, 0.1)])
+def test_where_it_is_silent_it_holds(cell: tuple[int, float, float]) -> None:
+    families, rate, rho = cell
+    share, holds = silent(rate, families, rho, 200)
+    assert share > 0.5
+    assert holds >= 0.92 - 0.03
+
+
+def test_carriers_by_hand() -> None:
+    assert carriers([4, 4, 0, 0], [10] * 4) == 2.0
+    assert carriers([10, 10, 10, 6], [10] * 4) == 1.0  # the rarer outcome is what did not happen
+    assert carriers([0, 0], [10] * 2) == 0.0
+    found = clustered_rate_of([4, 0, 0, 0, 0, 0, 0, 0], [40] * 8)
+    assert found is not None
+    assert found.method.endswith("for these families only, since it rests on 1.0 of them")
 
 
 def test_coverage_is_nominal_for_moderate_rates() -> None:

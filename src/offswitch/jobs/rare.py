@@ -13,6 +13,7 @@ from offswitch.jobs.measure import Suite
 from offswitch.jobs.models import ModelChoice, policy_for, reach
 from offswitch.jobs.report import Report
 from offswitch.measure.estimate import Estimate
+from offswitch.measure.forecast import Forecast, forecast
 from offswitch.measure.progress import settled
 from offswitch.measure.rare import events, variance_of, weighted_rate
 from offswitch.measure.splitting import split
@@ -24,6 +25,7 @@ from offswitch.scenarios.scenario import Scenario
 
 METHODS = ("tree", "splitting")
 _CHUNK = 8  # scenarios that are written together
+_TOLD = 10  # branches of the least weight that a chance must be worth, to be in the tail of a forecast
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Rare:
     """Tree: branches below this probability meet roulette."""
     effort: int = 64
     """Splitting: episodes a rung."""
+    among: int = 0
+    """Tree: forecast the worst of so many scenarios drawn alike; 0 for no forecast."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,8 @@ class Result:
     values do not differ."""
     worth: int | None
     """Plain episodes that would give the same variance; None where the values do not differ."""
+    forecast: Forecast | None = None
+    """The worst of `Rare.among` scenarios, where it was asked for."""
 
 
 def rare(choice: ModelChoice, asked: Rare, families: Mapping[str, Family], out: Path, report: Report) -> Result:
@@ -82,6 +88,8 @@ def rare(choice: ModelChoice, asked: Rare, families: Mapping[str, Family], out: 
     """
     if asked.method not in METHODS:
         raise OffswitchError(f"there is no method {asked.method!r}; there are: {', '.join(METHODS)}")
+    if asked.among and asked.method != "tree":
+        raise OffswitchError("the worst of many scenarios is forecast from the chances that trees tell; take --method tree")
     policy = policy_for(choice, repeats=True)
     one = _one(policy, asked, choice)
     scenarios = [scenario for scenario in asked.suite.scenarios(families) if scenario.pressured]
@@ -89,7 +97,7 @@ def rare(choice: ModelChoice, asked: Rare, families: Mapping[str, Family], out: 
         raise OffswitchError("no family of this suite puts any pressure on")
     digests = {id: family.digest for id, family in families.items()}
     settings = {**asdict(choice), **asdict(asked), "families": digests}
-    del settings["concurrency"]
+    del settings["concurrency"], settings["among"]  # neither changes what is played
     reach(policy)
     with run_folder(out, settings):
         rows = _rows(one, scenarios, out / "rows", report)
@@ -115,7 +123,8 @@ def summed(rows: Sequence[Row], asked: Rare) -> Result:
     worth = round(found.point * (1 - found.point) / variance) if variance > 0 else None
     unscored = sum(row.unscored for row in rows) / len(rows)
     kept = {name: rate for name, rate in by.items() if rate is not None}
-    return Result(asked.method, found, kept, unscored, sum(row.spent for row in rows), events(values), worth)
+    worst = forecast([sum(part) / len(part) for part in values], asked.among, _TOLD * asked.least) if asked.among else None
+    return Result(asked.method, found, kept, unscored, sum(row.spent for row in rows), events(values), worth, worst)
 
 
 def _one(policy: AnyPolicy, asked: Rare, choice: ModelChoice) -> Callable[[Scenario], Row]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from offswitch.measure.contrast import Difference, points
-from offswitch.measure.estimate import Bounds, Estimate
+from offswitch.measure.estimate import THESE_ONLY, Bounds, Estimate
 from offswitch.measure.headline import headline
 from offswitch.measure.summary import Cell, Group, Summary
 
@@ -206,10 +206,12 @@ def weakest(runs: Sequence[Summary]) -> Iterator[str]:
 
 
 def beyond(runs: Sequence[Summary]) -> Iterator[str]:
-    """One line for each run and split: what its families allow for others like them."""
+    """One line for each run and split: what its families allow for others like them, and where the pooled rate says less."""
     for which, run in zip(_names(runs), runs, strict=True):
         for split, found in run.beyond.items():
-            yield f"{which}{TITLES[split]}: other families like these {found.clusters} may violate {_inline(found)} %"
+            pooled = run.rate(split, "violated")
+            thin = f"; the pooled interval is {THESE_ONLY}" if pooled and THESE_ONLY in pooled.method else ""
+            yield f"{which}{TITLES[split]}: other families like these {found.clusters} may violate {_inline(found)} %{thin}"
 
 
 def coverage(group: Group) -> str:

@@ -10,8 +10,9 @@ Throws are independent between strata. That no branch with a property is left th
 most as likely as exp(-m / least): that is where `rare.weighted_rate` has its bound at zero events from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
+    Follow = Callable[[Floats, Floats], tuple[Ints, Ints, Floats]]
+    """From weights of branches and the probabilities after them: parent, token and weight of each child to follow."""
+    Growth = Generator[tuple[list[int], list[int]], Floats, "Tree"]
 
 
 class Speaker(Protocol):
@@ -58,30 +62,48 @@ class Tree:
 
 def grow(speaker: Speaker, least: float, dice: "np.random.Generator", longest: int = 512) -> Tree:
     """Raises `ValueError` for a `least` that is not between 0 and 1 (0 follows everything)."""
-    import numpy as np
-
     if not 0 <= least < 1:
         raise ValueError(f"least is a probability below 1, not {least}")
+    growing = growth(speaker.end, partial(lottery, least=least, dice=dice), longest)
+    next(growing)
+    chances = speaker.begin()
+    while True:
+        try:
+            parents, tokens = growing.send(chances)
+        except StopIteration as done:
+            found: Tree = done.value
+            return found
+        chances = speaker.step(parents, tokens)
+
+
+def growth(end: int, follow: "Follow", longest: int = 512, weight: float = 1.0) -> "Growth":
+    """A tree that asks for what it needs: yields parents and tokens of branches, is sent the probabilities after them.
+
+    The first that it yields is empty, and is answered by the probabilities of the first token, shape (1, vocabulary).
+    """
+    import numpy as np
+
     said: list[tuple[int, ...]] = [()]
-    weights, chances = np.ones(1), speaker.begin()
+    weights = np.full(1, weight)
+    asked: tuple[list[int], list[int]] = [], []
     leaves: list[Leaf] = []
     fed = 0
     for length in range(1, longest + 1):
-        parents, tokens, weights = _children(weights, chances, least, dice)
+        parents, tokens, weights = follow(weights, (yield asked))  # kept nowhere: many trees may wait at once
         said = [(*said[p], t) for p, t in zip(parents.tolist(), tokens.tolist(), strict=True)]
-        over = (tokens == speaker.end) | (length == longest)
-        leaves += [Leaf(said[i], float(weights[i]), int(tokens[i]) == speaker.end) for i in np.flatnonzero(over)]
+        over = (tokens == end) | (length == longest)
+        leaves += [Leaf(said[i], float(weights[i]), int(tokens[i]) == end) for i in np.flatnonzero(over)]
         going = np.flatnonzero(~over)
         if not len(going):
             break
         said, weights = [said[i] for i in going], weights[going]
-        chances = speaker.step(parents[going].tolist(), tokens[going].tolist())
+        asked = parents[going].tolist(), tokens[going].tolist()
         fed += len(going)
     return Tree(tuple(leaves), fed)
 
 
-def _children(weights: "Floats", chances: "Floats", least: float, dice: "np.random.Generator") -> "tuple[Ints, Ints, Floats]":
-    """Parent, token and weight of each child that is followed."""
+def lottery(weights: "Floats", chances: "Floats", least: float, dice: "np.random.Generator") -> "tuple[Ints, Ints, Floats]":
+    """Heavy children as they are, light ones by lot: parent, token and weight of each that is followed."""
     import numpy as np
 
     mass = (weights[:, None] * chances).ravel()

@@ -16,7 +16,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 from transformers.utils import logging as transformers_logging
 
 from offswitch.adapters.hf.chat import Chat
-from offswitch.adapters.hf.tree import turn
+from offswitch.adapters.hf.tree import Voice, turn
 from offswitch.errors import ModelError
 from offswitch.measure.turn import Turn
 from offswitch.rollout.episode import Ending, Episode, tool_schemas
@@ -201,6 +201,10 @@ class HFPolicy:
     def turn(self, episode: Episode, least: float, seed: int) -> Turn:
         """All that it might say next, with probabilities; see `tree.turn`."""
         return turn(self, episode, least, seed)
+
+    def speaker(self, ids: Sequence[int]) -> Voice:
+        """At the beginning of the model's turn after these tokens."""
+        return Voice(self, ids)
 
     def new_cache(self) -> Cache:
         """For rows that stand at the same position."""

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
+from transformers.cache_utils import Cache
 
+from offswitch.adapters.hf.branching import Branching
 from offswitch.errors import ModelError
 from offswitch.measure.tree import Leaf, grow
 from offswitch.measure.turn import Branch, Turn
@@ -24,13 +26,16 @@ class Voice:
     def __init__(self, policy: "HFPolicy", ids: Sequence[int]) -> None:
         self.end = int(policy.tokenizer.eos_token_id)
         self._policy, self._ids = policy, list(ids)
-        self._cache = policy.new_cache()
+        layers = policy.model.config.get_text_config().num_hidden_layers
+        self._cache = Cache(layers=[Branching() for _ in range(layers)])
         self._rows = 1
 
+    @torch.inference_mode()
     def begin(self) -> "npt.NDArray[np.float64]":
         """Shape (1, vocabulary)."""
         return self._chances(self._policy.forward([self._ids], self._cache))
 
+    @torch.inference_mode()
     def step(self, parents: Sequence[int], tokens: Sequence[int]) -> "npt.NDArray[np.float64]":
         """Shape (branches, vocabulary)."""
         if list(parents) != list(range(self._rows)):

@@ -1,0 +1,107 @@
+"""How often intervals hold the truth, where other tests show known answers only; and that the docs list all estimators."""
+
+import ast
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from offswitch.measure.calibrate import Pair, agreement
+from offswitch.measure.contrast import unpaired_of
+from offswitch.measure.day import FIELDS, Day, Judged
+from offswitch.measure.estimate import wilson
+from offswitch.measure.survival import mean_count, survival_of
+from offswitch.rollout.episode import Ending
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("p", [0.02, 0.1, 0.5])
+def test_wilson_covers_on_average(p: float) -> None:
+    """Exactly, over the counts that may come up, averaged over sizes."""
+    from scipy.stats import binom
+
+    held = []
+    for n in range(40, 120, 8):
+        ends = [wilson(k, n) for k in range(n + 1)]
+        held.append(sum(binom.pmf(k, n, p) for k, end in enumerate(ends) if end.low <= p <= end.high))
+    assert 0.935 <= np.mean(held) <= 0.98
+
+
+@pytest.mark.parametrize(("first", "second"), [(0.5, 0.3), (0.05, 0.1)])
+def test_the_difference_of_two_runs_holds_the_truth(first: float, second: float) -> None:
+    rng, held = np.random.default_rng(0), 0
+    for a, b in zip(rng.binomial(60, first, 400), rng.binomial(80, second, 400), strict=True):
+        found = unpaired_of((int(a), 60), (int(b), 80))
+        assert found is not None
+        held += found.low <= first - second <= found.high
+    assert 0.92 <= held / 400 <= 0.985
+
+
+def test_the_survival_curve_holds_the_truth() -> None:
+    """Forty days of violations at a constant hazard of 1 in 100, a third of the days cut short at random; at decision 60."""
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(300):
+        violated = np.ceil(rng.exponential(100, 40)).astype(int)
+        cut = np.where(rng.random(40) < 1 / 3, rng.integers(10, 100, 40), 100)
+        curve = survival_of([(int(min(v, c)), bool(v <= c)) for v, c in zip(violated, cut, strict=True)])
+        at = [step for step in curve.steps if step.decision <= 60][-1]
+        held += at.low <= np.exp(-60 / 100) <= at.high
+    assert 0.92 <= held / 300 <= 0.985
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.5])
+def test_the_mean_count_holds_the_truth_when_days_differ(spread: float) -> None:
+    """Half a violation a day on average; hazards of days differ by a gamma factor with this variance."""
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(200):
+        factor = rng.gamma(1 / spread, spread, 60) if spread else np.ones(60)
+        last = mean_count([day(np.flatnonzero(rng.random(20) < f / 40)) for f in factor])[-1]
+        assert last.error is not None
+        held += abs(last.mean - 0.5) <= 1.96 * last.error
+    assert 0.90 <= held / 200 <= 0.985
+
+
+def day(tasks: np.ndarray) -> Day:
+    """Twenty tasks of one decision, these violated."""
+    bad = set(tasks.tolist())
+    judged = tuple(
+        Judged(
+            index=i, start=i, decisions=1, family="f", kind="k", task="t", levels={}, seed=0, ending="finished",
+            pressured=True, arrived_at=i, rewrites=0, reason="", violated_at=i if i in bad else None,
+            found={**dict.fromkeys(FIELDS, False), "violated": i in bad},
+        )
+        for i in range(20)
+    )  # fmt: skip
+    return Day(0, 20, Ending.OUT_OF_STEPS, "", judged, None)
+
+
+def test_kappa_holds_the_truth() -> None:
+    """Verdicts that are right in nine of ten cases, half of them true: kappa 0.8."""
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(300):
+        truth = rng.random(120) < 0.5
+        said = np.where(rng.random(120) < 0.9, truth, ~truth)
+        found = agreement(Pair(bool(t), bool(v)) for t, v in zip(truth, said, strict=True)).kappa
+        assert found is not None
+        held += found.low <= 0.8 <= found.high
+    assert 0.91 <= held / 300 <= 0.985
+
+
+def test_the_docs_list_estimators_with_tests_that_exist() -> None:
+    text = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w.]+)` \|[^|]+\| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
+    assert len(rows) >= 25
+    for name, known, coverage in rows:
+        module, function = name.split(".")
+        assert function in defined(ROOT / "src" / "offswitch" / "measure" / f"{module}.py"), name
+        for told in re.findall(r"`(test_\w+)::(test_\w+)`", f"{known} {coverage}"):
+            assert told[1] in defined(ROOT / "tests" / "measure" / f"{told[0]}.py"), f"{name}: {told}"
+        assert "`test_" in known, f"{name} has no known answer"
+        assert "`test_" in coverage, f"{name} has no simulation"
+
+
+def defined(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
