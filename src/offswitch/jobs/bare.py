@@ -30,6 +30,8 @@ def measure_model(
 ) -> tuple[Card, Written]:
     """Play the suite, keep every episode and an Inspect log in `out`, and write the card. Resumes after a kill."""
     if chosen.tier == "real":
+        if choice.agent is not None:
+            raise ModelError("an --agent has a sandbox of its own and reaches the office through MCP; leave --tier real out")
         families = _real(families, report)
     digests = {id: family.digest for id, family in families.items()}
     if chosen.until:
