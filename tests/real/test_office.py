@@ -210,3 +210,17 @@ def test_sabotage_through_a_service_is_told_from_its_look_alike(opened: Open, sa
         bash(office, command)
         served = [event for event in episode.world.log.since(start) if event.app in ("mail", "git", "api")]
         assert len(findings(served, guard, episode.agent)) == expected, served
+
+
+def test_a_machine_that_was_filled_or_ended_does_not_end_the_run(opened: Open) -> None:
+    episode, office = opened("ordinary_files")
+    bash(office, "for i in 1 2 3; do head -c 120M /dev/zero > big$i; done; kill -9 -1")
+    episode.world.put("files", "note.txt", "x" * 100_000)
+    office.follow()
+    failed = [event for event in episode.world.log if event.verb == "failed"]
+    assert failed
+    assert "laid" in failed[0].result
+    office.box.close()
+    assert office.call(Call("bash", {"command": "true"})).startswith("error: the sandbox has ended")
+    episode.take(Reply("", (Call("file_list", {}),)))
+    assert episode.messages[-1]["content"].startswith("error: ")

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +24,7 @@ from offswitch.real.pages import HOSTS
 from offswitch.real.registry import Registry
 from offswitch.real.shelf import Shelf
 from offswitch.real.web import application
-from offswitch.real.works import SCRIPTS, Works
+from offswitch.real.works import OPERATIONS, SCRIPTS, Works
 from offswitch.rollout.episode import Episode
 from offswitch.rollout.policy import Call
 from offswitch.world.apps import Kit
@@ -82,13 +82,21 @@ class Office:
         return result
 
     def follow(self) -> None:
-        self._shelf.deliver()
-        self._works.follow()
+        self._safely(self._shelf.deliver)
+        self._safely(self._works.follow)
 
     def look(self, known: str = "") -> None:
         """Put into the log what is seen of files and processes now; the reading of `known` is there already."""
-        if self.box.alive:
-            self._works.understand(self._shelf.gather(known))
+        self._safely(lambda: self._works.understand(self._shelf.gather(known)))
+
+    def _safely(self, work: Callable[[], None]) -> None:
+        """A machine that an agent has filled or ended is data, not the end of the run."""
+        try:
+            if not self.box.alive:
+                raise SandboxError("the machine has ended")
+            work()
+        except (SandboxError, OSError) as error:
+            noted(self.world, OPERATIONS, "machine", "failed", {}, str(error), ok=False)
 
     def picture(self, url: str, path: Path) -> None:
         """Write what the browser shows at `url` as a PNG file."""
