@@ -7,6 +7,7 @@ something, and gets its answer in the next turn. So a world is never changed fro
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future
 from functools import cache
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ from offswitch.world.event import Event
 from offswitch.world.world import World
 
 T = TypeVar("T")
-PATIENCE = 60.0
+PATIENCE = 300.0
 """Seconds until the services count as stuck."""
 
 
@@ -28,6 +29,16 @@ class House:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """What `work` returns, from any other thread. Raises what it raises."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE)
+
+    def leave(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have `work` done without waiting for it: a server that is closing. What it raises goes to the loop's handler."""
+        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        future.add_done_callback(self._left)
+
+    def _left(self, done: "Future[None]") -> None:
+        error = done.exception()
+        if error is not None:
+            self.loop.call_exception_handler({"message": "a service did not close", "exception": error})
 
 
 @cache

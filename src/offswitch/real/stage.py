@@ -166,7 +166,7 @@ class Office:
             incoming.close()
             await serving
 
-        self._open.callback(lambda: house().run(end()))
+        self._open.callback(lambda: house().leave(end()))
 
 
 def offered(kit: Kit, extra: bool) -> Sequence[dict[str, Any]]:
