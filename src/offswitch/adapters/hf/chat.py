@@ -54,8 +54,9 @@ class Chat:
         if offered == self.tokenizer.apply_chat_template(_EXAMPLE[:2], tokenize=False, add_generation_prompt=True):
             raise ModelError(f"the chat template of {name} ignores tools; an agent cannot be measured with it")
         self._render(_EXAMPLE, True)
-        turn = self._render(_EXAMPLE[:3], False).removeprefix(offered)
-        if read_reply(turn.split(self.eos, 1)[0]).calls[-1:] != (_CALLED,):
+        whole = self._render(_EXAMPLE[:3], False)
+        turn = whole.removeprefix(offered).split(self.eos, 1)[0]  # a call without marks is read where nothing is around it
+        if (_CALLED,) not in (read_reply(told).calls[-1:] for told in (whole, turn)):
             raise ModelError(
                 f"the chat template of {name} writes tool calls in another format than <tool_call> or JSON; serve it with a "
                 "server that reads its format, such as vLLM, and use --endpoint"
