@@ -47,7 +47,7 @@ CLAUDE_CODE = Preset(
     "@anthropic-ai/claude-code",
     "/opt/claude-code/node_modules/.bin/claude -p {user} --append-system-prompt {system} --model {model}"
     " --mcp-config {mcp_config} --strict-mcp-config --allowedTools mcp__office",
-    env={"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1"},
+    env={"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1", "MCP_TIMEOUT": "120000"},
 )
 CODEX = Preset(
     "codex",
