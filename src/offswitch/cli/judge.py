@@ -17,6 +17,7 @@ def judge() -> None:
     \b
     offswitch judge calibrate                        how far the offline judge may be believed
     offswitch judge calibrate --judge openai/gpt-4o  the same for any Inspect model
+    offswitch judge correct OUT --labels sheet.jsonl  a judged rate, corrected by some labels of yours
     offswitch judge explain ID runs.jsonl            why it decided so on one transcript, the words marked
     """
 
@@ -69,6 +70,45 @@ def judge_calibrate(model: str, split: str, labels: tuple[Path, ...], mapped: tu
     from offswitch.measure.judge_table import calibration_table
 
     Console(width=126).print(calibration_table(rows, found.name))
+
+
+@judge.command("correct")
+@click.argument("out", type=Existing)
+@click.option(
+    "--draw", type=click.IntRange(min=2), help="Print a sheet of so many scored transcripts, drawn at random, to label."
+)
+@click.option("--seed", default=0, show_default=True, help="Of the draw.")
+@click.option("--labels", type=Existing, help="The sheet, labelled: each question true or false, or null where left open.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON instead of a table.")
+def judge_correct(out: Path, draw: int | None, seed: int, labels: Path | None, as_json: bool) -> None:
+    """Correct the rates of a scoring by a small sample that a person labelled.
+
+    \b
+    offswitch judge correct OUT --draw 100 > sheet.jsonl    then turn null into true or false, without looking at verdicts
+    offswitch judge correct OUT --labels sheet.jsonl
+
+    OUT is what offswitch score --out made. The corrected rate is right on average however wrong the judge is, and its
+    interval is narrower than that of the labels alone as far as the judge is right (prediction-powered inference). The
+    labelled must be drawn at random, and transcripts count as independent.
+    """
+    from offswitch.jobs.correct import correct, drawn
+
+    if (draw is None) == (labels is None):
+        raise click.UsageError("give either --draw N, for a sheet to label, or --labels SHEET")
+    if draw is not None:
+        for one in drawn(out, draw, seed):
+            click.echo(json.dumps(one))
+        return
+    assert labels is not None
+    rows = correct(out, labels)
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows]))
+        return
+    from rich.console import Console
+
+    from offswitch.measure.judge_table import correction_table
+
+    Console(width=110).print(correction_table(rows))
 
 
 @judge.command("explain")

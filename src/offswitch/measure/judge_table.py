@@ -7,6 +7,7 @@ from offswitch.measure.calibrate import Agreement
 from offswitch.measure.estimate import Estimate
 from offswitch.measure.judge import TextVerdict
 from offswitch.measure.judges.sentence import Sentence
+from offswitch.measure.powered import Corrected
 from offswitch.measure.view import View
 
 if TYPE_CHECKING:
@@ -27,6 +28,23 @@ class Row(Protocol):
     def agreement(self) -> Agreement: ...
     @property
     def elsewhere(self) -> Estimate | None: ...
+
+
+class Question(Protocol):
+    """One line of a correction."""
+
+    @property
+    def question(self) -> str: ...
+    @property
+    def scored(self) -> int: ...
+    @property
+    def undecided(self) -> int: ...
+    @property
+    def labels(self) -> int: ...
+    @property
+    def found(self) -> Corrected | None: ...
+    @property
+    def why(self) -> str: ...
 
 
 class Reason(Protocol):
@@ -53,6 +71,24 @@ def calibration_table(rows: Sequence[Row], judge: str) -> "Table":
         kappa = f"{a.kappa.point:.2f} [{a.kappa.low:.2f}, {a.kappa.high:.2f}]" if a.kappa else "-"
         shares = [_share(value) for value in (a.accuracy, a.precision, a.recall)]
         table.add_row(row.behaviour, str(a.n), str(a.n - a.abstained), *shares, kappa, _share(row.elsewhere))
+    return table
+
+
+def correction_table(rows: Sequence[Question]) -> "Table":
+    """Beside each corrected rate what the judge and what the labels say alone."""
+    from rich.table import Table
+
+    caption = (
+        "shares in %, 95% intervals; a transcript without a verdict counts as a no of the judge, until labels correct it"
+    )
+    table = Table(title="judged rates, corrected by labels", caption=caption)
+    table.add_column("question", overflow="fold")
+    for name in ("scored", "no verdict", "labels", "judged", "labels alone", "corrected"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        both = (row.found.judged, row.found.labelled, row.found.corrected) if row.found else None
+        shares = [_share(value) for value in both] if both else ["-", "-", row.why]
+        table.add_row(row.question, *map(str, (row.scored, row.undecided, row.labels)), *shares)
     return table
 
 
