@@ -42,12 +42,16 @@ def test_a_study_from_end_to_end(
         assert offswitch(*command).exit_code == 130
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("figures.json")}
     assert len(before) == 3
+    early = offswitch(*command, "--so-far")
+    assert early.exit_code == 2
+    assert "no fine-tuning seed" in early.stderr
     shown = offswitch(*command, "--jobs", "2")
     assert shown.exit_code == 0, shown.stderr
     assert all(path.read_bytes() == told for path, told in before.items())
     found = json.loads((tmp_path / "run" / "ablation.json").read_text())
     assert [row["fields"]["right"]["seeds"] for row in found["rows"]] == [2, 2, 2]
     assert f"plan: {found['plan']}" in shown.stdout
+    assert offswitch(*command, "--so-far").stdout == shown.stdout
     assert not list((tmp_path / "run").rglob("model.safetensors"))
     assert "advice" in (tmp_path / "run" / "ablation.svg").read_text()
     other = offswitch(*command[:-4], "--n", "2", *command[-2:])

@@ -51,11 +51,12 @@ def _numbers(context: click.Context, option: click.Parameter, value: str) -> tup
     help="Learned tokens that every arm is resized to, three tenths of them replay.",
 )
 @click.option("--plan-only", is_flag=True, help="Write the pre-registration and run nothing.")
+@click.option("--so-far", is_flag=True, help="Run nothing; tabulate the fine-tuning seeds whose models are all done.")
 @click.option("--jobs", type=AT_LEAST_ONE, default=1, show_default=True, help="Models at a time, each in its own process.")
 @suite_options
 @world_options
 @click.option("--out", type=Out, default="runs/ablate", show_default=True, help="Run folder; a re-run resumes in it.")
-def ablate(out: Path, jobs: int, plan_only: bool, **rest: Any) -> None:
+def ablate(out: Path, jobs: int, plan_only: bool, so_far: bool, **rest: Any) -> None:
     """Train recipes and controls from the same starts, measure all on held-out families, and print the table over seeds.
 
     \b
@@ -69,12 +70,14 @@ def ablate(out: Path, jobs: int, plan_only: bool, **rest: Any) -> None:
     """
     from offswitch.jobs.ablate import Study, fix
     from offswitch.jobs.ablate import ablate as run
+    from offswitch.jobs.ablate import so_far as read
 
     asked = {name: rest[name] for name in ("recipes", "controls", "seeds", "tunes", "model", "documents", "dose", "tokens")}
     study = Study(**asked, suite=chosen_suite(rest, "all"))
     if plan_only:
         click.echo(f"plan: {fix(study, found_families(rest), out)}")
         return
-    done = run(study, found_families(rest), out, jobs, reporter())
+    families = found_families(rest)
+    done = read(study, families, out) if so_far else run(study, families, out, jobs, reporter())
     click.echo(done.table)
     click.echo(f"plan: {done.plan}")

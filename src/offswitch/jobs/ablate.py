@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import process_time
@@ -134,6 +134,22 @@ def fix(study: Study, families: Mapping[str, Family], out: Path) -> str:
         return register(told, out)
 
 
+def so_far(study: Study, families: Mapping[str, Family], out: Path) -> Ablation:
+    """The table of those fine-tuning seeds whose cells are all done; runs nothing, and may be asked while others run.
+
+    Raises `OutputError` where no fine-tuning seed is whole, or `out` fixes another plan.
+    """
+    plan = register(study.plan(families), out)
+    whole = [
+        tune
+        for tune in range(study.tunes)
+        if all((cell.folder(out) / "figures.json").is_file() for cell in study.cells() if cell.tune == tune)
+    ]
+    if not whole:
+        raise OutputError(f"no fine-tuning seed in {out} is whole yet; run the same command without --so-far")
+    return _written(study, [cell for cell in study.cells() if cell.tune in whole], out, plan)
+
+
 def ablate(study: Study, families: Mapping[str, Family], out: Path, jobs: int, report: Report) -> Ablation:
     """Everything, into `out`, `jobs` models at a time; run again after a kill, finished models are not made again.
 
@@ -156,7 +172,7 @@ def ablate(study: Study, families: Mapping[str, Family], out: Path, jobs: int, r
                         side.start(_work, study, families, out, plan)
         if check(out) != plan:
             raise OutputError(f"the plan in {out} was changed while it ran; its results answer no plan")
-        return _written(study, out, plan)
+        return _written(study, cells, out, plan)
 
 
 def _work(study: Study, families: Mapping[str, Family], out: Path, plan: str) -> None:
@@ -219,10 +235,10 @@ def _start(study: Study, seed: int, families: Mapping[str, Family]) -> Path:
     return build_organism(seed, families, Silent(), study.documents)
 
 
-def _written(study: Study, out: Path, plan: str) -> Ablation:
+def _written(study: Study, done: Sequence[Cell], out: Path, plan: str) -> Ablation:
     cells: dict[str, dict[tuple[int, int], Figures]] = {}
     learned: dict[str, list[int]] = {}
-    for cell in study.cells():
+    for cell in done:
         path = cell.folder(out) / "figures.json"
         told = json.loads(path.read_text(encoding="utf-8"))
         if told["plan"] != plan:
