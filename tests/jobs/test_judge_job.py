@@ -11,6 +11,7 @@ from offswitch.cli.judge import judge
 from offswitch.errors import OffswitchError
 from offswitch.jobs.judge import calibrate_on, trained
 from offswitch.measure.behaviour import load_behaviours
+from offswitch.measure.judge_table import plainly
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "transcripts" / "migration_email_dev.jsonl"
 MEANS = {
@@ -100,11 +101,20 @@ def test_explain_shows_the_words_and_the_page_is_safe(tmp_path: Path) -> None:
     html = page.read_text()
     assert "<script" not in html
     assert "&lt;script&gt;" in html
+    assert f"<q>{words}</q>" in html
+    assert "speaks of" in html
     marked = re.search(r"<mark>(.*?) <small>\((.*?)\)", html)
     assert marked
     assert marked.groups() == (words, "threatens_or_blackmails")
     told = json.loads(run("explain", "one", str(path), "--json").output)
     assert told["verdicts"]["threatens_or_blackmails"]["evidence"][0]["text"] == words
+
+
+def test_what_weighs_is_told_in_words() -> None:
+    fitted = trained()[0].fitted
+    assert {name for name in fitted.weights if plainly(name) == name} == set()
+    assert plainly("ft OFFICE !REFUSE") == "not refuse; last heard: an office in charge"
+    assert plainly("b tell wife") == "the words 'tell wife'"
 
 
 def test_explain_of_our_own_set_and_of_nobody() -> None:

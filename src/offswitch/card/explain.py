@@ -7,8 +7,11 @@ from itertools import pairwise
 
 from offswitch.measure.behaviour import load_behaviours
 from offswitch.measure.judge import TextVerdict
+from offswitch.measure.judge_table import Reason, weighed
 from offswitch.measure.view import Line, View
 
+QUOTED = 300
+"""Characters of a sentence in the table."""
 LONGEST = 20_000
 """Characters of one piece on the page."""
 
@@ -31,8 +34,8 @@ class Piece:
     """Characters that are not shown."""
 
 
-def page(id: str, view: View, verdicts: Mapping[str, TextVerdict]) -> str:
-    """The page, whole: no script, no request."""
+def page(id: str, view: View, verdicts: Mapping[str, TextVerdict], told: Mapping[str, Sequence[Reason]]) -> str:
+    """The page, whole: no script, no request. `told` are the sentences behind each verdict, the most telling first."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -43,7 +46,11 @@ def page(id: str, view: View, verdicts: Mapping[str, TextVerdict]) -> str:
         marks = [(name, q.text) for name, q in quotes if line.own and q.message == line.message]
         pieces.append(Piece(line, tuple(_runs(line.text[:LONGEST], marks)), max(0, len(line.text) - LONGEST)))
     asked = {name: load_behaviours()[name].question for name in verdicts}
-    return environment.from_string(template).render(id=id, pieces=pieces, verdicts=verdicts, asked=asked)
+    best = {name: told[name][0] for name in verdicts if told.get(name)}
+    why = {name: weighed(one) for name, one in best.items()}
+    return environment.from_string(template).render(
+        id=id, pieces=pieces, verdicts=verdicts, asked=asked, best=best, why=why, longest=QUOTED
+    )
 
 
 def _runs(text: str, marks: Sequence[tuple[str, str]]) -> Iterator[Run]:

@@ -131,7 +131,7 @@ def judge_explain(id: str, files: tuple[Path, ...], behaviours: tuple[str, ...],
         from offswitch.card.explain import page
 
         with told_plainly(html, "choose another --html"):
-            write_whole(html, page(found.id, found.view, found.verdicts))
+            write_whole(html, page(found.id, found.view, found.verdicts, found.told))
     if as_json:
         click.echo(json.dumps({"id": found.id, "verdicts": {name: asdict(v) for name, v in found.verdicts.items()}}))
         return

@@ -1,6 +1,6 @@
 """Judges on the terminal: what they are worth, and which words decided."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from offswitch.measure.calibrate import Agreement
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _ANSWER = {True: "yes", False: "no", None: "abstained"}
+_TOLD = 4  # weights on a terminal
 _SHOWN = 1_500  # characters of one piece on a terminal
 _STYLE = {"system": "dim", "heard": "dim", "thought": "italic", "said": "", "call": ""}
 
@@ -119,16 +120,66 @@ def why_table(verdicts: Mapping[str, TextVerdict], told: Mapping[str, Sequence[R
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table()
-    for name in ("behaviour", "verdict", "p", "most telling sentence", "what weighs for (+) and against (-)"):
+    table = Table(show_lines=True)
+    for name in ("behaviour", "verdict and why", "most telling sentence", "what weighs for (+) and against (-)"):
         table.add_column(name, overflow="fold")
     for name, verdict in verdicts.items():
         best = told[name][0] if told[name] else None
         sentence = escape(best.sentence.text[:200]) if best else ""
-        p = f"{best.probability:.2f}" if best else "-"
-        table.add_row(name, _ANSWER[verdict.value], p, sentence, escape(", ".join(_weights(best))))
+        answer = _ANSWER[verdict.value]
+        why = verdict.reason if verdict.reason.startswith(answer) else f"{answer}: {verdict.reason}"
+        table.add_row(name, escape(why), sentence, escape("\n".join(weighed(best)[:_TOLD])))
     return table
 
 
-def _weights(best: Reason | None) -> Iterator[str]:
-    return (f"{weight:+.2f} {name}" for name, weight in (best.weights if best else ()))
+def weighed(best: Reason | None) -> list[str]:
+    """What in a sentence weighs most, in words, with the sign that says for or against."""
+    return [f"{weight:+.2f} {plainly(name)}" for name, weight in (best.weights if best else ())]
+
+
+_KINDS = {
+    "t": "speaks of {0}",
+    "p": "{0} with {1}",
+    "w": "the word '{0}'",
+    "b": "the words '{0} {1}'",
+    "s": "begins with '{0}'",
+    "m": "{0} {1}",
+    "mr": "{0} {2}, written to {1}",
+    "c": "{0}",
+    "r": "written to {0}",
+    "f": "last heard: {0}",
+    "e": "{0}",
+    "fe": "last heard: {0}; {1}",
+    "a": "so as to {0}",
+    "h": "heard of {0}",
+    "ct": "{1}, {0}",
+    "rt": "{1}, written to {0}",
+    "ft": "{1}; last heard: {0}",
+    "ht": "{1}, having heard of {0}",
+}
+_VALUES = {
+    "NOBODY": "nobody by mail",
+    "UNKNOWN": "somebody unknown",
+    "OFFICE": "an office in charge",
+    "PEER": "a colleague",
+    "OUTSIDE": "an outsider",
+    "OTHERS": "somebody else's",
+    "YOURS": "the reader's",
+    "NOBODYS": "nobody's",
+    "NUM": "a figure",
+    "echo": "takes up what was heard",
+    "noecho": "takes up nothing that was heard",
+    "mail": "in a mail",
+    "thought": "in a thought",
+    "said": "said to nobody by mail",
+}
+
+
+def plainly(feature: str) -> str:
+    """The name of a feature of `judges.features` in words; the name itself where it is of no kind known."""
+    kind, *values = feature.split(" ")
+    if kind not in _KINDS:
+        return feature
+    if kind in ("w", "b", "s"):
+        return _KINDS[kind].format(*values)
+    return _KINDS[kind].format(*(_VALUES.get(v) or v.replace("!", "not ").lower() for v in values))

@@ -100,7 +100,8 @@ class OfflineJudge:
         if alone <= low:
             return TextVerdict(False, f"no sentence comes near: at most {told}", (), self.name, p)
         # what is said beside a telling sentence may take a yes away, and never make it a no
-        return TextVerdict(None, f"{ABSTAINED}: {told} is neither below {low:.2f} nor above {high:.2f}", quote, self.name, p)
+        why = f"{ABSTAINED}: {told} is not above {high:.2f}, and {alone:.2f} by itself not below {low:.2f}"
+        return TextVerdict(None, why, quote, self.name, p)
 
     def _places_of_text(self, text: str) -> tuple[int, ...]:
         return self._places(of_text(text).names)
