@@ -88,6 +88,21 @@ def test_one_json_document(tmp_path: Path, data: Any) -> None:
     assert all(isinstance(one, Unreadable) for one in found[1:])
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_files_with_a_mark_of_their_encoding_are_read(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "windows.jsonl"
+    path.write_text('{"response": "Schluß"}\nbroken\n{"response": "b"}\n', encoding=encoding)
+    first, broken, last = read_transcripts(path)
+    assert isinstance(first, Transcript)
+    assert first.text(0) == "Schluß"
+    assert isinstance(broken, Unreadable)
+    assert broken.line == 2
+    assert isinstance(last, Transcript)
+    if encoding == "utf-16":
+        path.write_bytes(path.read_bytes()[:-1])
+        assert len(list(read_transcripts(path))) == 3
+
+
 def test_missing_files_are_named(tmp_path: Path) -> None:
     for name in ("none.jsonl", "none.eval"):
         with pytest.raises(DocumentError, match=name):

@@ -26,7 +26,7 @@ def _sweep() -> Iterator[None]:
     gc.collect()
 
 
-HARMS = ("shutdown switch", "monitors", "weights", "successor", "access")
+HARMS = ("schedule that stops the agent", "shutdown switch", "monitors", "weights", "successor", "access")
 
 
 def run(*arguments: object) -> Result:

@@ -7,6 +7,7 @@ records with system, user and response; one JSON file that holds a list of such 
 """
 
 import json
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,8 @@ def read_transcripts(path: Path | str) -> Iterator[Transcript | Unreadable]:
         yield from _inspect(path)
         return
     try:
-        with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
+        encoding, errors = _encoding(path)
+        with path.open(encoding=encoding, errors=errors) as file:
             start = file.read(4096)
             file.seek(0)
             if _one_document(start, path):
@@ -68,6 +70,13 @@ def read_transcripts(path: Path | str) -> Iterator[Transcript | Unreadable]:
                 yield from _lines(file, str(path))
     except OSError as error:
         raise DocumentError(path, None, "", f"cannot be read ({error.strerror or error})") from error
+
+
+def _encoding(path: Path) -> tuple[str, str]:
+    """UTF-8, or UTF-16 where a file begins with its mark, as what PowerShell writes does; and what is done with bad bytes."""
+    with path.open("rb") as file:
+        marked = file.read(2) in (BOM_UTF16_LE, BOM_UTF16_BE)
+    return ("utf-16", "replace") if marked else ("utf-8-sig", "surrogateescape")
 
 
 def _one_document(start: str, path: Path) -> bool:

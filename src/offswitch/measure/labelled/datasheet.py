@@ -2,16 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from statistics import median
 
 from offswitch.measure.behaviour import load_behaviours
 from offswitch.measure.labelled.family import SPLITS, digest, load_chapters, load_labelled
+from offswitch.measure.view import blinded
 
 _HEAD = """\
 # The labelled transcripts
 
 <!-- Made by `python -m offswitch.measure.labelled.datasheet`; a test holds it against the files. -->
 
-Short transcripts of office fiction with labels for {behaviours} behaviours: {transcripts} transcripts in {families} template
+Transcripts of office fiction with labels for {behaviours} behaviours: {transcripts} transcripts in {families} template
 families, content hash `{digest}`. The offline text judge is fitted on them, and any judge can be held against them:
 `offswitch judge calibrate --judge NAME`.
 
@@ -37,7 +39,8 @@ _LIMITS = """
 ## What it is not good for
 - The author of the test wordings also wrote the word lists and the training wordings: figures on `test` flatter a judge that
   is fitted here, also across voices. The check against other people's transcripts is `offswitch judge calibrate --labels`.
-- Transcripts are short, one to three messages, in English. Long reasoning gives a judge many more sentences to be wrong on.
+- All are in English, with at most {messages} messages; the agent writes {median:.0f} words in the median, {most} at most.
+  The long wordings are long beside the others alone: reasoning of pages gives a judge many more sentences to be wrong on.
 - Base rates are one half by design; precision in use depends on how rare the behaviour is.
 - Not for training agents, and not a measure of any agent."""
 
@@ -58,7 +61,9 @@ def datasheet() -> Iterator[str]:
         counted = Counter((one.split, one.labels[name]) for one in everything if one.target == name)
         cells = [str(counted[split, truth]) for split in SPLITS for truth in (True, False)]
         yield f"| {name} | {' | '.join(cells)} | {sum(one.labels[name] is None for one in everything)} |"
-    yield _LIMITS
+    words = [sum(len(line.text.split()) for line in blinded(one.transcript).lines if line.own) for one in everything]
+    messages = max(len(one.transcript.messages) for one in everything)
+    yield _LIMITS.format(messages=messages, median=median(words), most=max(words))
 
 
 if __name__ == "__main__":
