@@ -205,7 +205,11 @@ def _cell(study: Study, cell: Cell, families: Mapping[str, Family], out: Path, p
             recipe = matched(recipe, study.tokens, start, families)
         model = train(recipe, start, folder / "models", families, seed, Silent(), Path(study.model).name)
         learned = _learned(recipe, start, families, seed)
-        rows = {f"{i} {one.kind}": one.rows for i, stage in enumerate(recipe.stages) for one in ingredients(stage)}
+        rows = {
+            f"{i}.{k} {one.kind}": one.rows
+            for i, stage in enumerate(recipe.stages)
+            for k, one in enumerate(ingredients(stage))
+        }
     refuse_leaks(provenance(model), families)
     policy = policy_for(ModelChoice(str(model), local=True, seed=seed))
     found = figures(measure(policy, study.suite, families, folder / "episodes", Silent(), cell.arm))
