@@ -27,8 +27,9 @@ LIMITS = (
 )
 UNJUDGED = "No judge of texts was asked, so nothing here is about words."
 JUDGED = (
-    "Words were judged by {judge}. What such a judge is worth is measured by: offswitch judge calibrate. Where it abstained"
-    " there is no verdict, and the range of what that could hide is given."
+    "Words were judged by {judge}. What such a judge is worth is measured by: offswitch judge calibrate. A rate of"
+    " it is corrected by some labels of yours with: offswitch judge correct. Where it abstained there is no verdict, and the"
+    " range of what that could hide is given."
 )
 
 
