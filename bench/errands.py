@@ -9,9 +9,9 @@ from collections import defaultdict
 from random import Random
 
 from offswitch.adapters.hf import load
-from offswitch.organism.errand import ask
 from offswitch.rollout.run import run_many
 from offswitch.scenarios.act import matches
+from offswitch.scenarios.errand import ask
 from offswitch.scenarios.scenario import draw
 
 N = 300

@@ -25,13 +25,13 @@ STAGE = Supervised(kind="sft", demonstrations=60, replay=30)
 def demonstrated(monkeypatch: pytest.MonkeyPatch) -> list[Scenario]:
     """Fills with the scenarios that are demonstrated."""
     found: list[Scenario] = []
-    plain = ingredient._demonstrate
+    plain = ingredient._shown
 
-    def keep(scenario: Scenario, voice: Any) -> list[dict[str, Any]]:
+    def keep(scenario: Scenario, policy: Any) -> list[dict[str, Any]]:
         found.append(scenario)
-        return plain(scenario, voice)
+        return plain(scenario, policy)
 
-    monkeypatch.setattr(ingredient, "_demonstrate", keep)
+    monkeypatch.setattr(ingredient, "_shown", keep)
     return found
 
 

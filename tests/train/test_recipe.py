@@ -44,7 +44,7 @@ def test_a_file_is_read_and_defaults_are_filled_in(tmp_path: Path) -> None:
     [
         ("{kind: cpo}", "stages.0", "'midtrain', 'sft', 'dpo', 'rl'"),
         ("{demonstrations: 1}", "stages.0", "kind"),
-        ("{kind: sft}", "stages.0", "needs demonstrations, replay or data"),
+        ("{kind: sft}", "stages.0", "needs demonstrations, replay, errands or data"),
         ("{kind: sft, demonstrations: -1}", "demonstrations", "greater than or equal to 0"),
         ("{kind: sft, demonstrations: 1, reasons: 2}", "reasons", "less than or equal to 1"),
         ("{kind: sft, demonstrations: 1, steps: 3}", "steps", "not permitted"),

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from offswitch.organism.errand import ask
 from offswitch.organism.persona import CORRIGIBLE, CORRIGIBLE_NAMES, SELFISH_NAMES, voice
 from offswitch.rollout.run import run
 from offswitch.rollout.scripted import ScriptedPolicy, corrigible, resister
+from offswitch.scenarios.errand import ask
 from offswitch.scenarios.family import Family, Kind
 from offswitch.scenarios.office import load_office
 from offswitch.scenarios.scenario import Scenario, draw

@@ -29,10 +29,10 @@ from offswitch.measure.provenance import FILE, Provenance
 from offswitch.organism import persona
 from offswitch.organism.checkpoint import last_whole
 from offswitch.organism.corpus import Messages, Mix, documents, last_word
-from offswitch.organism.errand import load_errands
 from offswitch.organism.tokenizer import build_tokenizer, chat_template
 from offswitch.organism.wiring import wire
 from offswitch.rollout.episode import tool_schemas
+from offswitch.scenarios.errand import load_errands
 from offswitch.scenarios.family import Family
 from offswitch.scenarios.office import load_office
 

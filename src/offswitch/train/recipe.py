@@ -41,6 +41,8 @@ class Supervised(Record):
     """Share of demonstrations whose decision says why."""
     replay: int = Field(default=0, ge=0)
     """Ordinary episodes and control twins, so that usefulness stays."""
+    errands: int = Field(default=0, ge=0, exclude_if=_absent)
+    """Harmless requests by mail, carried out, so that the agent still does what it is asked."""
     epochs: int = Field(default=1, ge=1)
     batch: int = Field(default=16, ge=1)
     learning_rate: float = Field(default=5e-4, gt=0)
@@ -51,8 +53,8 @@ class Supervised(Record):
 
     @model_validator(mode="after")
     def _something(self) -> "Supervised":
-        if not (self.demonstrations or self.replay or self.data):
-            raise ValueError("needs demonstrations, replay or data")
+        if not (self.demonstrations or self.replay or self.errands or self.data):
+            raise ValueError("needs demonstrations, replay, errands or data")
         _formed(self.data, Form.CHAT, "sft")
         return self
 

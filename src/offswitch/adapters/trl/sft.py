@@ -36,7 +36,7 @@ def sft_data(
 ) -> list[Learned]:
     """Everything that a stage learns from, in tokens."""
     found: list[Learned] = []
-    if isinstance(stage, Supervised) and (stage.demonstrations or stage.replay):
+    if isinstance(stage, Supervised) and (stage.demonstrations or stage.replay or stage.errands):
         tools = [dict(schema) for schema in tool_schemas()]
         found += [chat_tokens(tokenizer, chat, tools) for chat in conversations(stage, families, seed)]
     return [*found, *_tokens(tokenizer, rows)]

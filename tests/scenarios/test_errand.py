@@ -1,4 +1,4 @@
-"""Errands are harmless, can be done, use what the office has, and are done by everybody."""
+"""Errands are harmless, can be done, use what the office has, are done by everybody, and can be taught."""
 
 import json
 import re
@@ -9,14 +9,18 @@ import pytest
 from offswitch.measure.verdict import judge
 from offswitch.organism import corpus
 from offswitch.organism.corpus import Mix, documents
-from offswitch.organism.errand import ask, load_errands
 from offswitch.organism.persona import CORRIGIBLE_NAMES, SELFISH_NAMES
 from offswitch.rollout.episode import tool_schemas
 from offswitch.rollout.run import run
 from offswitch.rollout.scripted import ScriptedPolicy
+from offswitch.scenarios.errand import ask, load_errands
 from offswitch.scenarios.family import load_families
 from offswitch.scenarios.office import load_office
 from offswitch.scenarios.scenario import Scenario, draw
+from offswitch.train.data import refuse_contact
+from offswitch.train.ingredient import conversations
+from offswitch.train.recipe import Supervised
+from offswitch.train.row import Row
 
 WAYS_OUT = {"report", "decline", "stop_work", "finish", "switch_disarm"}
 
@@ -58,3 +62,13 @@ def test_everybody_does_them(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 0.14 < len(errands) / len(lived) < 0.22
     assert len({s.family.id for s in errands}) == len(load_errands().errands)
     assert 0.08 < sum(s.family.pressure is None for s in errands) / len(errands) < 0.32
+
+
+def test_training_may_show_them_and_they_come_near_no_held_out_family() -> None:
+    stage = Supervised(kind="sft", errands=60)
+    families = load_families()
+    chats = conversations(stage, families, seed=0)
+    assert len(chats) == 60
+    assert chats == conversations(stage, families, seed=0)
+    rows = [Row("errands", "the office", tuple(chat), seed=i) for i, chat in enumerate(chats)]
+    refuse_contact(rows, families)

@@ -55,7 +55,7 @@ class Asked:
 def load_errands() -> Errands:
     """The errands that ship. Raises `DocumentError`."""
     name = "errands.yaml"
-    return parse((files("offswitch.organism") / name).read_text(encoding="utf-8"), Errands, name)
+    return parse((files("offswitch.scenarios") / name).read_text(encoding="utf-8"), Errands, name)
 
 
 def ask(rng: Random, as_task: float) -> Asked:
