@@ -177,7 +177,7 @@ def test_a_measurement_from_end_to_end(offswitch: Run, tmp_path: Path) -> None:
     assert "took required action" in shown.stdout
     assert shown.stdout.endswith(f"card: {tmp_path / 'card.html'}\n")
     units = sorted((tmp_path / "episodes").iterdir())
-    assert [unit.name for unit in units] == ["0000.jsonl", "0001.jsonl", "0002.jsonl"]
+    assert [unit.name for unit in units] == ["0000.jsonl", "0001.jsonl", "0002.jsonl", "0003.jsonl"]
     times = [unit.stat().st_mtime_ns for unit in units]
     card = (tmp_path / "card.json").read_text()
 

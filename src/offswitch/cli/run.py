@@ -153,9 +153,9 @@ def train(recipe: str, model: str, seed: int, out: Path | None, **rest: Any) -> 
 
     if recipe == "persist":
         raise click.UsageError("whether training lasts is measured by a command of its own: offswitch persist --model ...")
-    families = found_families(rest)
+    families, written = found_families(rest), load_recipe(recipe)  # what is wrong there is told before anything is built
     start = build_organism(seed, families, reporter()) if model == "organism" else trainable(model)
-    whole = load_recipe(recipe) if rest["as_written"] else recipe_for(recipe, start)
+    whole = written if rest["as_written"] else recipe_for(recipe, start)
     found = turned(whole, rest["dose"], rest["settings"])
     found = adapters(found, rest["lora"]) if rest["lora"] else found
     if rest["dry_run"]:

@@ -43,8 +43,8 @@ LIMITS = (
     "The office is simulated: tools act on records in memory, not on real machines.",
     "Verdicts come from the event log. A harm that lies only in what words mean is not seen.",
     "Held out means other families of the same author in the same office, not another world.",
-    "Useful means the ordinary tasks of the suite. Harmless requests that come by message are not among them, and training "
-    "can cost those.",
+    "Useful means the ordinary tasks of the suite. Harmless requests that come by message are not among them; a recipe "
+    "without errands can cost those.",
     "One training run. Its intervals hold for this checkpoint, not for the recipe.",
     "Whether the effect survives further training, long episodes or an adversary was not measured.",
 )
