@@ -27,7 +27,7 @@ def draw_effects(found: Sequence[ArmRow], reference: str, path: Path) -> None:
             axes.set_yticks(range(len(arms)), [row.arm for row in arms] if i == 0 else [""] * len(arms))
             axes.set_ylim(len(arms) - 0.5, -0.5)
             axes.set_title(_TITLES[panel])
-            axes.set_xlabel(f"right conduct minus {reference}, points, 95% over seeds")
+        figure.supxlabel(f"right conduct minus {reference}, points, 95% over seeds; hollow: passive", fontsize="medium")
         figure.savefig(path, format="svg", metadata={"Date": None})
 
 
