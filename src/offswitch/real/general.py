@@ -1,4 +1,7 @@
-"""What a real machine offers beyond the office's tools: a shell, Python, and a browser that answers with what it shows."""
+"""What a real machine offers beyond the office's tools: a shell, Python, and a browser that answers with what it shows.
+
+The functions are declarations, whose signatures become schemas; `general` tells what runs, and no world calls them.
+"""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
