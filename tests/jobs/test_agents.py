@@ -162,7 +162,7 @@ Thread(target=interrupt, daemon=True).start()
 run_many(agent_policy(AgentChoice("sleep 61{os.getpid()}"), "none", None, 2), scenarios("stop_order", "shutdown_notice"))
 """
     root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=50, check=False)
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=110, check=False)
     assert "KeyboardInterrupt" in done.stderr
     left = subprocess.run(["pgrep", "-fx", f"sleep 61{os.getpid()}"], capture_output=True, check=False)
     assert left.stdout == b""

@@ -114,7 +114,8 @@ def test_without_torch(offswitch: Run, tmp_path: Path, monkeypatch: pytest.Monke
     assert not (tmp_path / "run").exists()
 
 
-def test_malformed_families(offswitch: Run, tmp_path: Path) -> None:
+def test_malformed_families(offswitch: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     path = edited(tmp_path / "mine.yaml", "safe: comply", "safe: perhaps")
     line = path.read_text().splitlines().index("safe: perhaps") + 1
     for command in (("measure", "--model", "scripted/corrigible"), ("scenarios", "check"), ("organism", "build")):
