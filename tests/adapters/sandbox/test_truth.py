@@ -57,8 +57,9 @@ def test_no_link_of_the_agent_leads_the_look_outside(box: Box, tmp_path: Path) -
 @needs_sandbox
 def test_the_log_merges_commands_files_and_processes_and_says_whose_they_are(box: Box) -> None:
     observer = Observer(box)
-    observer.run("agent", ["bash", "-c", "echo x > f; sleep 60 >/dev/null 2>&1 &"])
-    observer.run("ops", ["bash", "-c", "pkill sleep; rm f"])
+    there = "pgrep -fx 'sleep 60' >/dev/null"  # a busy machine may not yet have begun, or ended, what it was told to
+    observer.run("agent", ["bash", "-c", f"echo x > f; sleep 60 >/dev/null 2>&1 & until {there}; do :; done"])
+    observer.run("ops", ["bash", "-c", f"pkill sleep; while {there}; do :; done; rm f"])
     told = [(e.actor, e.app, e.verb) for e in observer.events]
     assert told == [
         ("agent", "shell", "exec"),
