@@ -34,9 +34,10 @@ Census = dict[tuple[int, int], Process]
 
 
 def census(box: Box) -> Census:
-    """All processes but pid 1 and its own sleep."""
-    found = (_process(pid) for pid in box.processes())
-    return {one.key: one for one in found if one is not None and one.inside != 1 and one.argv[-1:] != ("86400",)}
+    """All processes but pid 1 and its own sleep, which for a moment, between fork and exec, looks like pid 1."""
+    found = [one for pid in box.processes() if (one := _process(pid)) is not None]
+    own = [("sleep", "86400"), *(one.argv for one in found if one.inside == 1)]
+    return {one.key: one for one in found if one.argv not in own}
 
 
 def _process(pid: int) -> Process | None:
