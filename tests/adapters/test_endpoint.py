@@ -67,13 +67,21 @@ def serving(script: Callable[[int, dict[str, Any]], Answer]) -> Iterator[Server]
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
 
+    async def stop() -> None:
+        let_in = runner.server
+        await runner.cleanup()
+        await asyncio.sleep(0)
+        if let_in is not None:  # somebody may have come in while the door closed
+            await let_in.shutdown(0.1)
+            await asyncio.sleep(0)
+
     loop.run_until_complete(start())
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
         yield server
     finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(stop(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
