@@ -26,6 +26,10 @@ ROOT = Path(__file__).parents[2]
 Answer = Mapping[str, Any] | web.Response | float | None
 """A message; a whole response; seconds of silence; None to hang up."""
 
+pytestmark = pytest.mark.filterwarnings(  # a connection that came in while the test's own server ended is closed by nobody
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
 
 class Server:
     """Answers each request as `script(index, body)` says, and keeps what it was sent."""
