@@ -154,6 +154,7 @@ from offswitch.errors import ModelError
 from offswitch.jobs.agents import agent_policy
 from offswitch.jobs.presets import AgentChoice
 from offswitch.rollout.run import run_many
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin with it ignored
 def interrupt():
     while len(subprocess.run(["pgrep", "-fx", "sleep 61{os.getpid()}"], capture_output=True).stdout.split()) < 2:
         time.sleep(0.1)
