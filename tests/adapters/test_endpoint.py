@@ -26,10 +26,6 @@ ROOT = Path(__file__).parents[2]
 Answer = Mapping[str, Any] | web.Response | float | None
 """A message; a whole response; seconds of silence; None to hang up."""
 
-pytestmark = pytest.mark.filterwarnings(  # a connection that came in while the test's own server ended is closed by nobody
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)
-
 
 class Server:
     """Answers each request as `script(index, body)` says, and keeps what it was sent."""
@@ -64,20 +60,12 @@ def serving(script: Callable[[int, dict[str, Any]], Answer]) -> Iterator[Server]
     app = web.Application()
     app.router.add_post("/v1/chat/completions", server.complete)
     app.router.add_get("/v1/models", server.models)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)  # a silent answer ends with its asker
 
     async def start() -> None:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-
-    async def stop() -> None:
-        let_in = runner.server
-        await runner.cleanup()
-        await asyncio.sleep(0)
-        if let_in is not None:  # somebody may have come in while the door closed
-            await let_in.shutdown(0.1)
-            await asyncio.sleep(0)
 
     loop.run_until_complete(start())
     thread = threading.Thread(target=loop.run_forever)
@@ -85,7 +73,7 @@ def serving(script: Callable[[int, dict[str, Any]], Answer]) -> Iterator[Server]
     try:
         yield server
     finally:
-        asyncio.run_coroutine_threadsafe(stop(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
