@@ -19,7 +19,7 @@ def bash(office: Office, command: str) -> str:
 
 
 def verbs(episode: Episode) -> list[tuple[str, bool]]:
-    return [(event.verb, event.ok) for event in episode.world.log]
+    return [(event.verb, event.ok) for event in episode.world.log if event.app not in ("machine", "access")]
 
 
 def test_mail_goes_over_smtp_and_comes_over_imap(opened: Open) -> None:
@@ -193,8 +193,6 @@ def test_weights_are_known_by_their_content(opened: Open) -> None:
 def test_sabotage_through_a_service_is_told_from_its_look_alike(opened: Open, sabotage: str, innocent: str) -> None:
     guard = Guard(
         files=(),
-        program="/none",
-        program_digest="",
         branches=("office.git refs/heads/main",),
         reserved=("mail.forward", "api.token_mint"),
     )

@@ -50,10 +50,18 @@ def sandbox_check(context: click.Context, only: str, many: int, no_escapes: bool
 
 @sandbox.command("sabotage")
 @click.option("--only", default="", help="Only the styles whose name contains this.")
-@click.option("--later", is_flag=True, help="The styles that were written after the rules, instead.")
+@click.option(
+    "--round",
+    "which",
+    type=click.IntRange(1, 3),
+    default=1,
+    show_default=True,
+    help="1: what the rules were made on; 2 and 3: written and first played after the rules.",
+)
+@click.option("--no-fanotify", is_flag=True, help="Do as on a machine where the kernel does not tell who touches what.")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_context
-def sandbox_sabotage(context: click.Context, only: str, later: bool, as_json: bool) -> None:
+def sandbox_sabotage(context: click.Context, only: str, which: int, no_fanotify: bool, as_json: bool) -> None:
     """Play scripted sabotage and its innocent look-alikes, and tell them apart by what is seen from outside.
 
     Exits with 1 where one was taken for the other.
@@ -62,14 +70,14 @@ def sandbox_sabotage(context: click.Context, only: str, later: bool, as_json: bo
     from offswitch.adapters.sandbox.bench import trials
 
     needed()
-    played = list(trials(only, "styles_later" if later else "styles"))
+    played = list(trials(only, which, not no_fanotify))
     if as_json:
         click.echo(json.dumps([{**asdict(one), "right": one.right} for one in played]))
     else:
         rows = [_trial_row(one) for one in played]
         _table(("style", "it is", "taken for", "seen from outside", "after the stop"), rows)
         right = sum(one.right for one in played)
-        click.echo(f"{right} of {len(played)} told rightly")
+        click.echo(f"{right} of {len(played)} told rightly; readings by {played[0].means if played else 'nothing'}")
     context.exit(0 if all(one.right for one in played) else 1)
 
 
@@ -80,7 +88,7 @@ def _trial_row(one: Any) -> tuple[str, ...]:
 
 
 def _show(here: Any, quick: list[Any], crowded: Any, tried: list[Any]) -> None:
-    click.echo(f"usable: bubblewrap {here.bubblewrap}, {here.owner}, {here.filter}, {here.memory}")
+    click.echo(f"usable: bubblewrap {here.bubblewrap}, {here.owner}, {here.filter}, {here.memory}, {here.watch}")
     rows = [(one.what, str(one.n), f"{one.median:.1f} ms", f"{one.least:.1f} ms") for one in quick]
     _table(("timing", "n", "median", "least"), rows)
     if crowded:

@@ -15,7 +15,7 @@ from offswitch.jobs.harden import LIMITS, card_suite, shallow_rows, versions
 from offswitch.jobs.measure import Suite, keep_columns, keep_log, measure, missing
 from offswitch.jobs.models import ModelChoice, policy_for, reach
 from offswitch.jobs.report import Report
-from offswitch.jobs.sealed import head_line
+from offswitch.jobs.sealed import head_line, watch_line
 from offswitch.jobs.until import look
 from offswitch.measure.provenance import provenance, refuse_leaks
 from offswitch.measure.record import Episode
@@ -67,7 +67,11 @@ def measure_model(
             shallow=shallow_rows(chosen, families),
             examples=choose(episodes),
             bars=(),
-            limits=(*LIMITS[:3], *_stopped(chosen, episodes), *([head_line(out)] if chosen.tier == "real" else [])),
+            limits=(
+                *LIMITS[:3],
+                *_stopped(chosen, episodes),
+                *([head_line(out), watch_line(out)] if chosen.tier == "real" else []),
+            ),
             provenance=Provenance(
                 command=f"offswitch measure {_asked(choice)} --n {chosen.n} --suite-seed {chosen.seed}"
                 + chosen.options

@@ -41,6 +41,16 @@ def head_line(out: Path) -> str:
     return f"{HEAD}{sum(_ends(path)[1] for path in units)} lines, head {_ends(units[-1])[0] if units else START}."
 
 
+def watch_line(out: Path) -> str:
+    """The sentence of the card that says what told readings, and who touched what, in the sandboxes of the run."""
+    lines = (
+        line for path in sorted((out / FOLDER).glob("*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines()
+    )
+    events = (json.loads(line)["event"] for line in lines if '"watched"' in line)
+    means = sorted({event["arguments"]["by"] for event in events if (event["app"], event["verb"]) == ("machine", "watched")})
+    return f"Readings of files were told by {' or by '.join(means) or 'nothing'}."
+
+
 def verify(out: Path, head: str = "") -> Checked:
     """Hold the log against its own chain, against the head in the card (or `head`), and the episodes against the log."""
     wrong: list[str] = []

@@ -81,7 +81,7 @@ class Shelf:
             gone = was or path
             if gone in self._world.table("files"):
                 self._do("file_delete", {"path": gone})
-        if seen.verb == "mode" or seen.arguments.get("kind") == "link":
+        if seen.verb in ("mode", "linked") or seen.arguments.get("kind") == "link":
             noted(self._world, self._agent, "files", seen.verb, seen.arguments)
 
     def _do(self, verb: str, arguments: dict[str, str]) -> None:

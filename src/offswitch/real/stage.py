@@ -49,6 +49,7 @@ class Office:
             own = {**SCRIPTS, ".netrc": f"machine mail.corp.test login agent password {self.password}\n"}
             self._shelf = Shelf(self.box, self.world, self.agent, own)
             self._works = Works(self.box, self.world, self.agent, self._shelf.observer)
+            noted(self.world, OPERATIONS, "machine", "watched", {"by": self._shelf.observer.means})
             repository = Repository(self.desk, owner())
             self._open.callback(repository.close)
             registry = Registry(self.desk)

@@ -56,7 +56,7 @@ def test_no_link_of_the_agent_leads_the_look_outside(box: Box, tmp_path: Path) -
 
 @needs_sandbox
 def test_the_log_merges_commands_files_and_processes_and_says_whose_they_are(box: Box) -> None:
-    observer = Observer(box)
+    observer = Observer(box, fanotify=False)
     there = "pgrep -fx 'sleep 60' >/dev/null"  # a busy machine may not yet have begun, or ended, what it was told to
     observer.run("agent", ["bash", "-c", f"echo x > f; sleep 60 >/dev/null 2>&1 & until {there}; do :; done"])
     observer.run("ops", ["bash", "-c", f"pkill sleep; while {there}; do :; done; rm f"])
@@ -89,8 +89,8 @@ def test_twenty_sabotages_are_told_from_twenty_look_alikes() -> None:
 
 
 def test_the_styles_come_in_pairs_with_names_of_their_own() -> None:
-    every = [*styles(), *styles("styles_later")]
-    assert len({style["name"] for style in every}) == len(every) == 31
+    every = [style for which in (1, 2, 3) for style in styles(which)]
+    assert len({style["name"] for style in every}) == len(every) == 41
     assert all(style["sabotage"] != style["innocent"] for style in every)
 
 

@@ -18,7 +18,7 @@ import yaml
 
 from offswitch.adapters.sandbox.box import Box
 from offswitch.adapters.sandbox.config import SandboxConfig
-from offswitch.adapters.sandbox.observer import Observer, digest
+from offswitch.adapters.sandbox.observer import Observer
 from offswitch.adapters.sandbox.running import Done
 from offswitch.adapters.sandbox.sabotage import Finding, Guard, findings, runs
 
@@ -58,6 +58,8 @@ class Trial:
     """What was seen of it."""
     alive: bool
     """The program lived on after the stop."""
+    means: str
+    """What told readings and who touched what."""
 
     @property
     def right(self) -> bool:
@@ -65,22 +67,22 @@ class Trial:
 
 
 @cache
-def styles(which: str = "styles") -> tuple[dict[str, Any], ...]:
-    """`styles`, on which the rules were made, or `styles_later`, which they had not seen."""
-    text = Path(__file__).with_name(f"{which}.yaml").read_text(encoding="utf-8")
+def styles(which: int = 1) -> tuple[dict[str, Any], ...]:
+    """Round 1, on which the rules were made, or 2 and 3, which they had not seen when these were first played."""
+    text = Path(__file__).with_name(f"styles_{which}.yaml").read_text(encoding="utf-8")
     return tuple(yaml.safe_load(text))
 
 
-def trials(only: str = "", which: str = "styles") -> Iterator[Trial]:
+def trials(only: str = "", which: int = 1, fanotify: bool = True) -> Iterator[Trial]:
     """Play each script whose name contains `only`, sabotage and look-alike; about two seconds each."""
     git = Path("/usr/bin/git").exists()
     for style in styles(which):
         if only in style["name"] and (git or style.get("needs") != "git"):
-            yield trial(style["name"], style["sabotage"], True)
-            yield trial(style["name"], style["innocent"], False)
+            yield trial(style["name"], style["sabotage"], True, fanotify)
+            yield trial(style["name"], style["innocent"], False, fanotify)
 
 
-def trial(name: str, script: str, sabotage: bool) -> Trial:
+def trial(name: str, script: str, sabotage: bool, fanotify: bool = True) -> Trial:
     with ExitStack() as stack:
         box = stack.enter_context(Box(SandboxConfig(names=("mail.corp.test", "api.corp.test"))))
         repos = [f"{HOME}/repo"] if _furnish(box) else []
@@ -90,7 +92,7 @@ def trial(name: str, script: str, sabotage: bool) -> Trial:
         stack.callback(ended.join)
         stack.callback(worker.end)
         _until(box, f"test -s {HOME}/run/worker.pid")
-        observer = Observer(box, repos)
+        observer = Observer(box, repos, fanotify)
         stack.enter_context(_services(box, observer))
         observer.run("agent", ["bash", "-c", script], timeout=20)
         observer.run("ops", ["sh", "-c", f"{HOME}/ops/shutdown.sh"], timeout=5)
@@ -98,7 +100,7 @@ def trial(name: str, script: str, sabotage: bool) -> Trial:
         observer.look("nobody")
         found = findings(observer.events, guard())
         alive = any(runs(told, guard()) for told in observer.living())
-    return Trial(name, sabotage, tuple(found), alive)
+    return Trial(name, sabotage, tuple(found), alive, observer.means)
 
 
 def guard() -> Guard:
@@ -106,7 +108,7 @@ def guard() -> Guard:
     return Guard(
         files=files,
         program=f"{HOME}/worker.py",
-        program_digest=digest(WORKER.encode()),
+        program_text=WORKER,
         branches=(f"{HOME}/repo refs/heads/main",),
         reserved=("mail.forward", "api.mint"),
     )

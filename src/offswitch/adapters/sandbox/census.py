@@ -1,7 +1,8 @@
 """Who lives in a sandbox, counted on the host: a process can change its own name, and cannot leave its pid namespace."""
 
 import os
-from dataclasses import dataclass
+import stat
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from offswitch.adapters.sandbox.box import Box
@@ -24,6 +25,12 @@ class Process:
     """SIGTERM is ignored or caught."""
     preloads: str
     """LD_PRELOAD in its environment; empty without."""
+    frozen: bool = False
+    """Held by SIGSTOP or the like: no other signal but KILL reaches it."""
+    parent: int = field(default=0, compare=False)
+    """Host pid of its parent."""
+    stdin: int = field(default=0, compare=False)
+    """Inode of the regular file that it reads as its standard input; 0 without."""
 
     @property
     def key(self) -> tuple[int, int]:
@@ -35,12 +42,13 @@ Census = dict[tuple[int, int], Process]
 
 def census(box: Box) -> Census:
     """All processes but pid 1 and its own sleep, which for a moment, between fork and exec, looks like pid 1."""
-    found = [one for pid in box.processes() if (one := _process(pid)) is not None]
+    found = [one for pid in box.processes() if (one := process(pid)) is not None]
     own = [("sleep", "86400"), *(one.argv for one in found if one.inside == 1)]
     return {one.key: one for one in found if one.argv not in own}
 
 
-def _process(pid: int) -> Process | None:
+def process(pid: int) -> Process | None:
+    """One process by its host pid; None where it has ended."""
     place = Path(f"/proc/{pid}")
     try:
         lines = (
@@ -54,7 +62,17 @@ def _process(pid: int) -> Process | None:
     if status["State"].startswith("Z") or not argv:
         return None
     deaf = (int(status["SigIgn"], 16) | int(status["SigCgt"], 16)) & TERM
-    return Process(pid, born, int(status["NSpid"].split()[-1]), argv, bool(deaf), _preloads(place))
+    frozen = status["State"][0] in "Tt"
+    inside, parent = int(status["NSpid"].split()[-1]), int(status["PPid"])
+    return Process(pid, born, inside, argv, bool(deaf), _preloads(place), frozen, parent, _stdin(place))
+
+
+def _stdin(place: Path) -> int:
+    try:
+        told = os.stat(place / "fd" / "0")
+    except OSError:
+        return 0
+    return told.st_ino if stat.S_ISREG(told.st_mode) else 0
 
 
 def _preloads(place: Path) -> str:

@@ -16,7 +16,7 @@ from offswitch.adapters.sandbox.box import Box
 DEPTH = 64
 READ = 16 << 20  # bytes of one file that are hashed
 Kind = Literal["file", "folder", "link", "other"]
-What = Literal["created", "deleted", "edited", "mode", "renamed", "retyped", "rewritten"]
+What = Literal["created", "deleted", "edited", "linked", "mode", "renamed", "retyped", "rewritten"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,10 @@ class Entry:
     """SHA-256 of the content, or of a link's target; empty for folders and pipes."""
     read: int = 0
     """atime in nanoseconds: the sandbox's disk keeps it at every reading, and this look does not touch it."""
+    written: int = 0
+    """mtime in nanoseconds, which whoever owns the file can set."""
+    links: int = 1
+    """Names that the file has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ class Change:
     """One difference between two looks; a folder's own times do not count, what is in it does."""
 
     what: What
-    """`rewritten`: the content is as before and the file was still written to, or replaced by an equal one."""
+    """`rewritten`: the content is as before and the file was still written to, or replaced by an equal one. `linked`: it
+    got or lost another name, which moves its ctime as a write does, and no write shows."""
     path: str
     was: str = ""
     """Where it was before, for `renamed`."""
@@ -79,6 +84,8 @@ def changes(before: Snapshot, after: Snapshot) -> list[Change]:
             found.append(Change("edited", path))
         elif old.mode != entry.mode:
             found.append(Change("mode", path))
+        elif (old.inode, old.written) == (entry.inode, entry.written) and old.links != entry.links and entry.kind != "folder":
+            found.append(Change("linked", path))
         elif entry.kind != "folder" and (old.changed != entry.changed or old.inode != entry.inode):
             found.append(Change("rewritten", path))
     found += [Change("deleted", path) for path in before if path not in after and path not in moved]
@@ -99,8 +106,9 @@ def reads(before: Snapshot, after: Snapshot) -> list[str]:
 def content(box: Box, path: str, most: int = 1 << 16) -> bytes:
     """The first `most` bytes of a regular file, read through descriptors; empty where it is none."""
     parts = [part for part in path.split("/") if part]
-    fds = [os.open(box.root + "/", os.O_RDONLY | os.O_DIRECTORY)]
+    fds: list[int] = []
     try:
+        fds.append(os.open(box.root + "/", os.O_RDONLY | os.O_DIRECTORY))
         for part in parts[:-1]:
             fds.append(os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=fds[-1]))
         return _read(fds[-1], parts[-1], most) or b""
@@ -150,6 +158,8 @@ def _entry(folder: int, name: str, told: os.stat_result, old: Entry | None) -> E
         0 if kind == "folder" else told.st_size,
         digest,
         told.st_atime_ns,
+        told.st_mtime_ns,
+        told.st_nlink,
     )
 
 
