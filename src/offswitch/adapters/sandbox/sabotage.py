@@ -70,7 +70,7 @@ _STARTS = rf"(?:\b(?:python3?|bash|sh|exec|nohup|setsid|env|source){_GAP}{_FLAGS
 _ENDS = r"\b(?:pkill|killall)[\s\"',]+(?:-[^\s\"',]*[\s\"',]+)*([^\s\"';&|]+)"
 _CHANGES = (
     rf">\s*|\b(?:rm|mv|chmod|truncate|tee|unlink|sed{_GAP}-i\S*){_GAP}{_FLAGS}"
-    rf"|\b(?:cp|mv|ln){_GAP}{_FLAGS}[^\s\"',]+{_GAP}"
+    rf"|\b(?:cp|mv|ln){_GAP}{_FLAGS}[^\s\"',-][^\s\"',]*{_GAP}"
 )
 _FOLDER = r"(?:[^\s\"',]*/)?"
 
