@@ -1,17 +1,20 @@
 """Command-line agents of others in the sandbox: equal verdicts to the same decisions in our own loop, and honest failures."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 pytest.importorskip("mcp", reason="needs pip install 'offswitch[agents]'")
 
+from offswitch.adapters.mcp import House
 from offswitch.adapters.sandbox import SandboxError, why_not
 from offswitch.cli import main
 from offswitch.errors import ModelError
@@ -78,6 +81,18 @@ u.urlopen(u.Request(os.environ["MCP_URL"], json.dumps(body).encode(), told))'; s
     assert done.findings["decided"].value is not None
 
 
+def test_an_agent_that_asks_its_model_before_it_has_its_tools_is_broken_and_not_passive() -> None:
+    asks = """python3 -c 'import json, os, urllib.request as u
+def post(url, **body):
+    told = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+    return u.urlopen(u.Request(url, json.dumps(body).encode(), told)).read()
+post(os.environ["MODEL_URL"] + "/chat/completions", messages=[], tools=[])
+post(os.environ["MCP_URL"], jsonrpc="2.0", id=1, method="tools/list", params={})'"""
+    done = played(asks, "scripted/resister")
+    assert (done.ending, done.findings["violated"].value) == ("broken", None)
+    assert "never asked its model with the office's tools" in done.error
+
+
 def test_the_agent_reaches_its_office_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "a secret of this machine")
     beside = r"exec 3<>/dev/tcp/office/8000; printf 'GET /e/desk HTTP/1.0\r\n\r\n' >&3; head -1 <&3"
@@ -126,8 +141,8 @@ def test_measure_writes_the_card_of_any_measurement(tmp_path: Path) -> None:
     assert "another agent" in again.output
 
 
-def test_a_killed_measurement_goes_on_and_plays_nothing_twice(tmp_path: Path) -> None:
-    call = [*MEASURE, "--n", "2", "--concurrency", "1", "--unit", "1", "--out", str(tmp_path)]
+def test_a_killed_measurement_loses_only_who_was_at_work_and_plays_nothing_twice(tmp_path: Path) -> None:
+    call = [*MEASURE, "--n", "2", "--concurrency", "2", "--out", str(tmp_path)]
     first = subprocess.Popen([sys.executable, "-m", "offswitch", *call], stderr=subprocess.DEVNULL, start_new_session=True)
     units = tmp_path / "episodes"
     deadline = time.monotonic() + 60
@@ -191,6 +206,43 @@ def test_real_agents_are_judged_as_the_decisions_of_their_model(real: str, name:
         there, here = record(trajectory), record(run(scripted()[name], scenario))
         assert there.error == ""
         assert (there.findings, there.events, there.ending) == (here.findings, here.events, here.ending)
+
+
+@pytest.mark.slow
+def test_real_agents_wait_for_an_office_that_is_slow_to_answer(real: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both go on without a server's tools after some seconds, unless told not to."""
+    at_once, late = House.__call__, []
+
+    async def slowly(self: House, scope: Any, receive: Any, send: Any) -> None:
+        if not late and scope["path"].endswith("/mcp"):
+            late.append(scope)
+            await asyncio.sleep(8)
+        await at_once(self, scope, receive, send)
+
+    monkeypatch.setattr(House, "__call__", slowly)
+    done = played(real, "scripted/resister", seconds=120)
+    assert late
+    assert (done.ending, done.error, done.findings["violated"].value) == ("finished", "", True)
+
+
+@pytest.mark.slow
+def test_an_agent_is_measured_in_the_real_tier(tmp_path: Path) -> None:
+    call = [
+        *MEASURE[:-4],
+        "--model",
+        "scripted/resister",
+        "--only",
+        "stop_order",
+        "--only",
+        "shutdown_notice",
+        "--tier",
+        "real",
+    ]
+    done = CliRunner().invoke(main, [*call, "--n", "1", "--concurrency", "2", "--out", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    played = [from_json(line) for path in sorted(tmp_path.glob("episodes/*.jsonl")) for line in path.read_text().splitlines()]
+    assert {(one.pressured, one.findings["violated"].value) for one in played} == {(True, True), (False, False)}
+    assert CliRunner().invoke(main, ["real", "verify", str(tmp_path)]).exit_code == 0
 
 
 @pytest.mark.slow

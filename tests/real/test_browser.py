@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from offswitch.real.browser import unavailable
 from offswitch.real.look import picture
-from offswitch.real.ready import browser
 from offswitch.real.stage import Office
 from offswitch.rollout.episode import Episode
 from offswitch.rollout.policy import Call
 from offswitch.scenarios.family import load_families
 
 Open = Callable[..., tuple[Episode, Office]]
-pytestmark = pytest.mark.skipif(browser() is not None, reason=browser() or "")
+pytestmark = pytest.mark.skipif(unavailable() is not None, reason=unavailable() or "")
 
 
 @pytest.fixture

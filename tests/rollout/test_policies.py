@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from offswitch.rollout.episode import Ending, Episode
-from offswitch.rollout.policy import AsyncPolicy, BatchPolicy, Policy, PolicyFailure, Reply
+from offswitch.rollout.episode import Ending, Episode, Trajectory
+from offswitch.rollout.policy import AsyncPolicy, BatchPolicy, GuestPolicy, Policy, PolicyFailure, Reply
 from offswitch.rollout.run import run, run_many
 from offswitch.rollout.scripted import SHALLOW, corrigible, resister, shallow
 from offswitch.scenarios.family import load_families
@@ -44,6 +44,18 @@ class Together:
                 episode.take(corrigible().reply(episode))
 
 
+class Visitors:
+    """Lives each episode whole."""
+
+    name = "visitors"
+    concurrency = 3
+
+    async def live(self, episode: Episode) -> None:
+        while episode.ending is None:
+            await asyncio.sleep(0)
+            episode.take(corrigible().reply(episode))
+
+
 class Flaky:
     """Fails at its second decision in every family of coercion."""
 
@@ -63,16 +75,18 @@ def test_policies_are_told_apart_by_what_they_offer() -> None:
     assert not isinstance(corrigible(), BatchPolicy)
     assert isinstance(Later(), AsyncPolicy)
     assert isinstance(Together(), BatchPolicy)
+    assert isinstance(Visitors(), GuestPolicy)
+    assert not isinstance(Later(), GuestPolicy)
 
 
 def test_three_drivers_agree_and_report_progress() -> None:
-    ticks: list[int] = []
+    ended: dict[int, Trajectory] = {}
     later = Later()
-    scripted = run_many(corrigible(), SCENARIOS, tick=ticks.append)
-    assert sum(ticks) == len(SCENARIOS)
-    assert run_many(later, SCENARIOS, tick=ticks.append) == scripted
-    assert run_many(Together(), SCENARIOS, tick=ticks.append) == scripted
-    assert sum(ticks) == 3 * len(SCENARIOS)
+    scripted = run_many(corrigible(), SCENARIOS)
+    for policy in (corrigible(), later, Together(), Visitors()):
+        ended.clear()
+        assert run_many(policy, SCENARIOS, ended=ended.__setitem__) == scripted
+        assert [ended[place] for place in range(len(SCENARIOS))] == scripted
     assert [trajectory.scenario for trajectory in scripted] == SCENARIOS
     assert later.most == later.concurrency
     assert later.closed

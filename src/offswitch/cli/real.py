@@ -27,7 +27,8 @@ def real() -> None:
 def real_check(as_json: bool, **rest: Any) -> None:
     """Is the real tier usable here, and which families run in it? Exits with 2 where it is not usable."""
     from offswitch.adapters.sandbox import SandboxError
-    from offswitch.real.ready import COUNTERPARTS, browser, check, refusals
+    from offswitch.real.browser import unavailable
+    from offswitch.real.ready import COUNTERPARTS, check, refusals
 
     families = found_families(rest)
     refused = refusals(families)
@@ -37,11 +38,11 @@ def real_check(as_json: bool, **rest: Any) -> None:
     except SandboxError as error:
         reason = str(error)
     if as_json:
-        told = {"usable": not reason, "why": reason, "browser": browser() or "", "refused": refused, "apps": COUNTERPARTS}
+        told = {"usable": not reason, "why": reason, "browser": unavailable() or "", "refused": refused, "apps": COUNTERPARTS}
         click.echo(json.dumps({**told, "families": len(families) - len(refused)}))
     else:
         click.echo(f"not usable here: {reason}" if reason else "usable")
-        click.echo(f"no browser: {browser()}" if browser() else "with a browser")
+        click.echo(f"no browser: {unavailable()}" if unavailable() else "with a browser")
         click.echo(f"{len(families) - len(refused)} of {len(families)} families have a real counterpart")
         for id, why in refused.items():
             click.echo(f"  not {id}: {why}")

@@ -102,7 +102,8 @@ def measure(model: str | None, out: Path | None, split: str, **rest: Any) -> Non
         raise click.UsageError("Missing option '--model'.")
     rest["concurrency"] = rest["concurrency"] or (4 if agent else 64)
     if agent and click.get_current_context().get_parameter_source("unit") is ParameterSource.DEFAULT:
-        rest["unit"] = 2 * rest["concurrency"]  # agents are slow: a kill shall not lose many
+        # agents are slow: each episode is written when it ends; real ones are sealed, and so written, some at a time
+        rest["unit"] = 1 if rest["tier"] == "simulated" else 2 * rest["concurrency"]
     asked = {name: rest[name] for name in ("endpoint", "local", "temperature", "concurrency", "seed")} | {"agent": agent}
     folder = out or Path("runs") / "-".join(["measure", *([agent.name] if agent else []), Path(model).name])
     chosen, families = replace(chosen_suite(rest, split), only=rest["only"]), named(found_families(rest), rest["only"])

@@ -8,7 +8,7 @@ import errno
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -35,13 +35,14 @@ _MIB = 1 << 20
 
 
 class AgentPolicy:
-    """A batched policy: `concurrency` agents at a time."""
+    """`concurrency` agents at a time, each in a sandbox of its own."""
 
     def __init__(self, agent: AgentChoice, model: str, brain: "Policy | Upstream | None", concurrency: int) -> None:
         """`brain` answers at the model endpoint: a scripted policy, a server elsewhere, or nobody."""
         self.name = f"{agent.name} ({model})"
         self._agent, self._model, self._brain = agent, model, brain
-        self._concurrency = concurrency
+        self.concurrency = concurrency
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def check(self) -> None:
         """Is the agent there, and its model? Raises `ModelError` or `SandboxError`, with the cure, before a long run."""
@@ -60,28 +61,18 @@ class AgentPolicy:
         if not isinstance(self._brain, Policy | None):
             await self._brain.check()
 
-    def play(self, episodes: Sequence[Episode]) -> None:
-        """Bring every episode to its ending. Raises `SandboxError` where no sandbox can be had."""
-        asyncio.run(self._play(episodes))
+    async def live(self, episode: Episode) -> None:
+        """Bring it to its ending. Raises `SandboxError` where no sandbox can be had."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            loop.set_default_executor(ThreadPoolExecutor(2 * self.concurrency + 4))  # each agent's life waits in one
+            self._loop = loop
+        await self._live(Guest(episode))
 
-    async def _play(self, episodes: Sequence[Episode]) -> None:
-        places = asyncio.Semaphore(self._concurrency)
-
-        async def one(episode: Episode) -> None:
-            async with places:
-                await self._live(Guest(episode))
-
-        with ThreadPoolExecutor(2 * self._concurrency + 4) as threads:
-            asyncio.get_running_loop().set_default_executor(threads)
-            try:
-                async with asyncio.TaskGroup() as group:  # waits for every sandbox to be closed, also when interrupted
-                    for episode in episodes:
-                        group.create_task(one(episode))
-            except BaseExceptionGroup as failed:
-                raise failed.exceptions[0] from None
-            finally:
-                if not isinstance(self._brain, Policy | None):
-                    await self._brain.close()
+    async def close(self) -> None:
+        """End the connections to the model; another run may follow."""
+        if not isinstance(self._brain, Policy | None):
+            await self._brain.close()
 
     async def _live(self, guest: Guest) -> None:
         from offswitch.adapters.mcp import House, serving
@@ -91,7 +82,7 @@ class AgentPolicy:
         try:
             house, sockets = House(self._endpoint(guest), told=False), await asyncio.to_thread(box.listen, [PORT])
             async with serving(house, sockets), house.room("desk", guest):
-                settle(guest, await self._run(box, guest), self._agent.seconds)
+                settle(guest, await self._run(box, guest), self._agent.seconds, self._brain is not None)
         except (SandboxError, OSError) as error:
             if isinstance(error, OSError) and error.errno == errno.E2BIG:
                 guest.broken("the task with its past is longer than a command line may be; choose another --kept")
@@ -162,8 +153,11 @@ async def _end_after(guest: Guest, running: "Running") -> None:
     running.end()
 
 
-def settle(guest: Guest, done: "Done", seconds: float) -> None:
-    """What the end of the agent's process means for its episode, unless that has ended already."""
+def settle(guest: Guest, done: "Done", seconds: float, modelled: bool) -> None:
+    """What the end of the agent's process means for its episode, unless that has ended already.
+
+    An agent that is `modelled` has a model here, and what it does without asking that is nobody's conduct.
+    """
     words = done.stderr.decode(errors="replace").strip()[-500:] or done.stdout.decode(errors="replace").strip()[-500:]
     if done.late:
         guest.cut(f"cut short after {seconds:g} seconds")
@@ -173,6 +167,10 @@ def settle(guest: Guest, done: "Done", seconds: float) -> None:
         guest.broken(f"the agent ended with exit status {done.code}: {words or 'no word'}")
     elif not guest.looked and not guest.calls:
         guest.broken("the agent never asked for the office's tools; is {mcp_url} or {mcp_config} in its command?")
+    elif modelled and not guest.equipped and not guest.calls:
+        guest.broken(
+            "the agent never asked its model with the office's tools at hand; did it wait until they were connected?"
+        )
     else:
         guest.leave(done.stdout.decode(errors="replace").strip()[-_SAID:])
 

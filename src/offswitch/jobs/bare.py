@@ -30,8 +30,6 @@ def measure_model(
 ) -> tuple[Card, Written]:
     """Play the suite, keep every episode and an Inspect log in `out`, and write the card. Resumes after a kill."""
     if chosen.tier == "real":
-        if choice.agent is not None:
-            raise ModelError("an --agent has a sandbox of its own and reaches the office through MCP; leave --tier real out")
         families = _real(families, report)
     digests = {id: family.digest for id, family in families.items()}
     if chosen.until:
@@ -87,10 +85,11 @@ def measure_model(
 
 def _real(families: Mapping[str, Family], report: Report) -> dict[str, Family]:
     """Those with a real counterpart; the others are named. Raises `OffswitchError` where the real tier cannot be had."""
-    from offswitch.real.ready import browser, check, refusals
+    from offswitch.real.browser import unavailable
+    from offswitch.real.ready import check, refusals
 
     check()
-    without = browser()
+    without = unavailable()
     if without is not None:
         report.say(f"no browser for the agent: {without}")
     refused = refusals(families)

@@ -1,21 +1,27 @@
 """Measure a policy on a suite, in units that survive a kill, and keep every episode."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 
 from offswitch.errors import OffswitchError, OutputError
 from offswitch.jobs.folder import write_whole
-from offswitch.jobs.report import Report
+from offswitch.jobs.report import Bar, Report
 from offswitch.jobs.sealed import seal_unit
 from offswitch.jobs.until import batches, look
 from offswitch.measure.record import Episode, from_json, record, to_json
 from offswitch.measure.sequential import until
 from offswitch.rollout.episode import Trajectory
-from offswitch.rollout.run import AnyPolicy, Tick, run_many
+from offswitch.rollout.policy import GuestPolicy
+from offswitch.rollout.run import AnyPolicy, run_many
 from offswitch.scenarios.family import Family
 from offswitch.scenarios.scenario import Scenario, suite
+
+AHEAD = 4
+"""Episodes that are begun together by agents of others, for each that lives at a time."""
 
 
 @dataclass(frozen=True)
@@ -80,37 +86,59 @@ def named(families: Mapping[str, Family], only: Sequence[str]) -> Mapping[str, F
 def measure(
     policy: AnyPolicy, chosen: Suite, families: Mapping[str, Family], folder: Path, report: Report, label: str
 ) -> list[Episode]:
-    """All episodes of a suite, in order; units that `folder` holds already are read, not played again."""
-    units = chosen.units(families, folder)
-    total = sum(len(unit) for unit in units.values())
+    """All episodes of a suite, in order; units that `folder` holds already are read, not played again.
+
+    Agents with a loop of their own live several units at a time.
+    """
+    units = list(chosen.units(families, folder).items())
+    total = sum(len(unit) for _, unit in units)
+    many = AHEAD * policy.concurrency // chosen.unit if isinstance(policy, GuestPolicy) else 1
+    many = 1 if chosen.until or chosen.tier == "real" else max(1, many)  # decided, and sealed, one after another
     episodes: list[Episode] = []
     with report.work(label) as bar:
-        for path, unit in units.items():
-            if not path.exists():
-                start = len(episodes)
-                counted = [0]
-
-                def tick(n: int, start: int = start, counted: list[int] = counted) -> None:
-                    counted[0] += n
-                    bar.at(start + counted[0], total)
-
-                played = _play(chosen, policy, unit, tick)
-                if chosen.tier == "real":
-                    seal_unit(folder.parent, path.stem, played)
-                write_whole(path, "".join(to_json(record(trajectory)) + "\n" for trajectory in played))
-            episodes += _read(path, unit)
+        for first in range(0, len(units), many):
+            group = units[first : first + many]
+            left = {path: unit for path, unit in group if not path.exists()}
+            if left:
+                start = len(episodes) + sum(len(unit) for path, unit in group if path not in left)
+                _play(policy, chosen, left, partial(_tell, bar, start, total))
+            for path, unit in group:
+                episodes += _read(path, unit)
             bar.at(len(episodes), total)
             if chosen.decided(episodes):
                 break
     return episodes
 
 
-def _play(chosen: Suite, policy: AnyPolicy, unit: Sequence[Scenario], tick: Tick) -> list[Trajectory]:
+def _tell(bar: Bar, start: int, total: int, more: int) -> None:
+    bar.at(start + more, total)
+
+
+def _play(policy: AnyPolicy, chosen: Suite, units: Mapping[Path, Sequence[Scenario]], told: Callable[[int], None]) -> None:
+    """Live these units together, and write each as soon as it has ended; `told` how many episodes have."""
+    places = [(path, i) for path, unit in units.items() for i in range(len(unit))]
+    lived: dict[Path, dict[int, Trajectory]] = {path: {} for path in units}
+    count = 0
+
+    def keep(place: int, one: Trajectory) -> None:
+        nonlocal count
+        count += 1
+        told(count)
+        path, i = places[place]
+        lived[path][i] = one
+        if len(lived[path]) == len(units[path]):
+            played = [trajectory for _, trajectory in sorted(lived.pop(path).items(), key=itemgetter(0))]
+            if chosen.tier == "real":
+                seal_unit(path.parent.parent, path.stem, played)
+            write_whole(path, "".join(to_json(record(trajectory)) + "\n" for trajectory in played))
+
+    scenarios = [scenario for unit in units.values() for scenario in unit]
     if chosen.tier == "simulated":
-        return run_many(policy, unit, chosen.limit, tick, chosen.kept)
+        run_many(policy, scenarios, chosen.limit, keep, chosen.kept)
+        return
     from offswitch.real.play import play
 
-    return play(policy, unit, chosen.limit, tick, chosen.kept)
+    play(policy, scenarios, chosen.limit, keep, chosen.kept)
 
 
 def missing(chosen: Suite, families: Mapping[str, Family], folder: Path) -> bool:

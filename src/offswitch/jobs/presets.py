@@ -47,7 +47,14 @@ CLAUDE_CODE = Preset(
     "@anthropic-ai/claude-code",
     "/opt/claude-code/node_modules/.bin/claude -p {user} --append-system-prompt {system} --model {model}"
     " --mcp-config {mcp_config} --strict-mcp-config --allowedTools mcp__office",
-    env={"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_AUTOUPDATER": "1", "MCP_TIMEOUT": "120000"},
+    env={
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "DISABLE_AUTOUPDATER": "1",
+        # or it asks its model without the office's tools where connecting takes longer than five seconds
+        "MCP_CONNECTION_NONBLOCKING": "0",
+        "MCP_CONNECT_TIMEOUT_MS": "120000",
+        "MCP_TIMEOUT": "120000",
+    },
 )
 CODEX = Preset(
     "codex",
@@ -65,6 +72,8 @@ env_key = "OPENAI_API_KEY"
 [mcp_servers.office]
 url = {mcp_url}
 default_tools_approval_mode = "approve"
+required = true
+startup_timeout_sec = 120
 """,
         ".codex/AGENTS.md": "{system}",
     },

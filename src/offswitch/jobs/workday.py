@@ -1,6 +1,5 @@
 """Long days of work, lived by a model and measured: hazard per 1,000 decisions, survival; a killed day goes on inside."""
 
-import asyncio
 import csv
 import io
 import json
@@ -21,9 +20,9 @@ from offswitch.measure.provenance import provenance, refuse_leaks
 from offswitch.measure.survival import Curve
 from offswitch.rollout.compaction import Budget, policy
 from offswitch.rollout.day import Stretch, Workday
-from offswitch.rollout.live import live
+from offswitch.rollout.live import is_together, live
 from offswitch.rollout.plan import Plan
-from offswitch.rollout.policy import BatchPolicy, Reply
+from offswitch.rollout.policy import Reply
 from offswitch.rollout.run import AnyPolicy
 from offswitch.scenarios.family import Family, Kind
 
@@ -156,8 +155,7 @@ def _live(asked: AnyPolicy, plans: Sequence[Plan], shift: Shift, out: Path, prog
 
 def _groups(asked: AnyPolicy, plans: Sequence[Plan]) -> Iterator[Sequence[Plan]]:
     """Days that are lived together: all for a model that takes many requests at once, else one after another."""
-    together = isinstance(asked, BatchPolicy) or asyncio.iscoroutinefunction(asked.reply)
-    yield from [plans] if together and plans else ([plan] for plan in plans)
+    yield from [plans] if is_together(asked) and plans else ([plan] for plan in plans)
 
 
 def _path(out: Path, plan: Plan) -> Path:

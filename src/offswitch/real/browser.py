@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -36,6 +37,17 @@ def program() -> str:
     if found is None:
         raise BrowserError(f"no Chromium on this machine; {INSTALL}")
     return found
+
+
+def unavailable() -> str | None:
+    """Why agents here have no browser; None where they have. The rest of the tier works without one."""
+    if find_spec("playwright") is None:
+        return "the package playwright is missing: pip install 'offswitch[real]'"
+    try:
+        program()
+    except BrowserError as error:
+        return str(error)
+    return None
 
 
 class Browsing:

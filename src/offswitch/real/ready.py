@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 
 from offswitch.adapters.sandbox.available import SandboxError, needed
-from offswitch.real.browser import BrowserError, program
 from offswitch.scenarios.family import Family
 from offswitch.scenarios.office import load_office
 
@@ -38,17 +37,6 @@ def check() -> None:
     absent = [name for name in _PACKAGES if find_spec(name) is None]
     if absent:
         raise SandboxError(f"the real tier needs {', '.join(absent)}: pip install 'offswitch[real]'")
-
-
-def browser() -> str | None:
-    """Why agents here have no browser; None where they have. The rest of the tier works without one."""
-    if find_spec("playwright") is None:
-        return "the package playwright is missing: pip install 'offswitch[real]'"
-    try:
-        program()
-    except BrowserError as error:
-        return str(error)
-    return None
 
 
 def refusals(families: Mapping[str, Family]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +16,7 @@ from offswitch.adapters.sandbox.box import Box
 from offswitch.adapters.sandbox.config import MIB, SandboxConfig
 from offswitch.real import imap, smtp
 from offswitch.real.browser import Browsing
-from offswitch.real.general import GENERAL, general
+from offswitch.real.general import Offer, general, offers
 from offswitch.real.git import Repository
 from offswitch.real.house import Desk, house, noted
 from offswitch.real.means import SECONDS, Means, means, spelled
@@ -38,8 +38,8 @@ class Office:
 
     def __init__(self, episode: Episode, extra: bool = True) -> None:
         self.world, self.agent = episode.world, episode.agent
-        self.tools: Sequence[dict[str, Any]] = offered(episode.scenario.kit, extra)
-        self._extra = extra
+        self._offers = offers() if extra else {}
+        self.tools: Sequence[dict[str, Any]] = offered(episode.scenario.kit, self._offers)
         self._open = ExitStack()
         try:
             self.box = Box(SandboxConfig(names=HOSTS, memory=768 * MIB, exec_seconds=SECONDS))
@@ -62,8 +62,8 @@ class Office:
 
     def call(self, call: Call) -> str:
         """As `Stage.call`. A call that no service was reached by is logged by the harness."""
-        if self._extra and call.name in GENERAL:
-            return self._general(call)
+        if call.name in self._offers:
+            return self._general(self._offers[call.name], call)
         tool = self.world.verbs.get(call.name)
         if tool is None or not fits(tool, call.arguments):
             return self.world.act(self.agent, call.name, call.arguments).result
@@ -116,11 +116,11 @@ class Office:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _general(self, call: Call) -> str:
+    def _general(self, offer: Offer, call: Call) -> str:
         """A shell, Python or the browser, for whoever wants more than the office's tools."""
         arguments = call.arguments if isinstance(call.arguments, dict) else {}
         kept = {str(name): told(value) for name, value in arguments.items()}
-        way = general(call.name, kept)
+        way = general(offer, kept)
         if isinstance(way, str):
             noted(self.world, self.agent, "machine", call.name, kept, way, ok=False)
             return way
@@ -170,17 +170,18 @@ class Office:
         self._open.callback(lambda: house().leave(end()))
 
 
-def offered(kit: Kit, extra: bool) -> Sequence[dict[str, Any]]:
-    """The office's tools, and with `extra` those of a machine; the same object for the same kit."""
-    if not extra:
+def offered(kit: Kit, offers: Mapping[str, Offer]) -> Sequence[dict[str, Any]]:
+    """The office's tools, and `offers` beside them; the same object for the same kit."""
+    if not offers:
         return kit.schemas
-    found = _WITH_EXTRA.get(id(kit))
+    key = (id(kit), *offers)
+    found = _WITH_MORE.get(key)
     if found is None or found[0] is not kit:
-        found = _WITH_EXTRA[id(kit)] = (kit, (*kit.schemas, *(tool.schema for tool in GENERAL.values())))
+        found = _WITH_MORE[key] = (kit, (*kit.schemas, *(one.schema for one in offers.values())))
     return found[1]
 
 
-_WITH_EXTRA: dict[int, tuple[Kit, tuple[dict[str, Any], ...]]] = {}
+_WITH_MORE: dict[tuple[object, ...], tuple[Kit, tuple[dict[str, Any], ...]]] = {}
 
 
 def fits(tool: Tool, arguments: object) -> bool:

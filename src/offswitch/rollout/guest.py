@@ -24,6 +24,8 @@ class Guest:
         self.calls = 0
         self.looked = False
         """Whether it ever asked which tools there are."""
+        self.equipped = False
+        """Whether its model was ever asked with the office's tools at hand; for whoever passes on its requests to say."""
         self.ended = Event()
         self._words: list[str] = []
         self._lock = Lock()

@@ -6,27 +6,35 @@ from typing import cast
 
 from offswitch.rollout.day import Workday
 from offswitch.rollout.episode import Episode
-from offswitch.rollout.policy import AsyncPolicy, BatchPolicy, Policy, PolicyFailure
+from offswitch.rollout.policy import AsyncPolicy, BatchPolicy, GuestPolicy, Policy, PolicyFailure
 
-AnyPolicy = Policy | AsyncPolicy | BatchPolicy
+AnyPolicy = Policy | AsyncPolicy | BatchPolicy | GuestPolicy
 Lives = Episode | Workday
+Ended = Callable[[int], None]
+"""Told the place of one that has ended."""
 
 
-def live(policy: AnyPolicy, lives: Sequence[Lives], tick: Callable[[int], None] = lambda n: None) -> None:
-    """All of them to their endings. A failing model breaks its own, never the run. `tick` is told how many have ended.
+def live(policy: AnyPolicy, lives: Sequence[Lives], ended: Ended = lambda place: None) -> None:
+    """All of them to their endings. A failing model breaks its own, never the run.
 
-    A synchronous policy lives them one after another and is shown the task at hand of a day; a batched or asynchronous one
-    lives them together and is shown the day.
+    A synchronous policy lives them one after another and is shown the task at hand of a day; the others live them together
+    and are shown the day.
     """
     if isinstance(policy, BatchPolicy):
         policy.play(cast(Sequence[Episode], lives))  # a day has all that a policy reads of an episode
-        tick(len(lives))
-    elif asyncio.iscoroutinefunction(policy.reply):
-        asyncio.run(_together(cast(AsyncPolicy, policy), lives, tick))
+        for place in range(len(lives)):
+            ended(place)
+    elif is_together(policy):
+        asyncio.run(_together(cast(AsyncPolicy | GuestPolicy, policy), lives, ended))
     else:
-        for one in lives:
+        for place, one in enumerate(lives):
             _alone(cast(Policy, policy), one)
-            tick(1)
+            ended(place)
+
+
+def is_together(policy: AnyPolicy) -> bool:
+    """Whether it lives several at a time."""
+    return isinstance(policy, BatchPolicy | GuestPolicy) or asyncio.iscoroutinefunction(policy.reply)
 
 
 def _alone(policy: Policy, one: Lives) -> None:
@@ -37,20 +45,26 @@ def _alone(policy: Policy, one: Lives) -> None:
             one.fail(failure)
 
 
-async def _together(policy: AsyncPolicy, lives: Sequence[Lives], tick: Callable[[int], None]) -> None:
+async def _together(policy: AsyncPolicy | GuestPolicy, lives: Sequence[Lives], ended: Ended) -> None:
     places = asyncio.Semaphore(policy.concurrency)
 
-    async def one_of(one: Lives) -> None:
+    async def one_of(place: int, one: Lives) -> None:
         async with places:
+            if isinstance(policy, GuestPolicy):
+                await policy.live(cast(Episode, one))
             while one.ending is None:
                 try:
-                    one.take(await policy.reply(cast(Episode, one)))
+                    one.take(await cast(AsyncPolicy, policy).reply(cast(Episode, one)))
                 except PolicyFailure as failure:
                     one.fail(failure)
-        tick(1)
+        ended(place)
 
     try:
-        await asyncio.gather(*(one_of(one) for one in lives))
+        async with asyncio.TaskGroup() as group:  # also when interrupted it waits for each to have cleaned up
+            for place, one in enumerate(lives):
+                group.create_task(one_of(place, one))
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
     finally:
         close = getattr(policy, "close", None)
         if close is not None:

@@ -65,5 +65,16 @@ class BatchPolicy(Protocol):
         """Bring every episode to its ending."""
 
 
+@runtime_checkable
+class GuestPolicy(Protocol):
+    """Whole episodes, awaited: agents with a loop of their own."""
+
+    name: str
+    concurrency: int
+
+    async def live(self, episode: "Episode") -> None:
+        """Bring it to its ending."""
+
+
 class PolicyFailure(Exception):
     """A model gave no usable reply; the episode ends as broken, with this sentence as the reason."""

@@ -7,8 +7,8 @@ from offswitch.rollout.live import AnyPolicy, live
 from offswitch.scenarios.scenario import Scenario
 
 __all__ = ["AnyPolicy", "run", "run_many"]
-Tick = Callable[[int], None]
-"""Called with the number of episodes that have just ended."""
+Ended = Callable[[int, Trajectory], None]
+"""Called with the place of an episode that has just ended, and what it was."""
 
 
 def run(policy: AnyPolicy, scenario: Scenario, limit: int = 12, kept: str = "window") -> Trajectory:
@@ -17,12 +17,22 @@ def run(policy: AnyPolicy, scenario: Scenario, limit: int = 12, kept: str = "win
 
 
 def run_many(
-    policy: AnyPolicy, scenarios: Sequence[Scenario], limit: int = 12, tick: Tick = lambda n: None, kept: str = "window"
+    policy: AnyPolicy,
+    scenarios: Sequence[Scenario],
+    limit: int = 12,
+    ended: Ended = lambda place, one: None,
+    kept: str = "window",
 ) -> list[Trajectory]:
     """Many episodes, in the order of `scenarios`. A failing model breaks its episode, never the run.
 
     `kept` is what an agent has of the day before a scenario that comes late in it (`compaction.POLICIES`).
     """
     episodes = [Episode(scenario, limit, kept) for scenario in scenarios]
-    live(policy, episodes, tick)
-    return [episode.trajectory() for episode in episodes]
+    found: dict[int, Trajectory] = {}
+
+    def keep(place: int) -> None:
+        found[place] = episodes[place].trajectory()
+        ended(place, found[place])
+
+    live(policy, episodes, keep)
+    return [found[place] for place in range(len(episodes))]

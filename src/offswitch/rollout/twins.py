@@ -45,5 +45,5 @@ def run_twins(
     pasts = [past(scenario, limit, kept=kept) for scenario in scenarios]
     live(policy, pasts)
     episodes = [episode for lived in pasts for episode in futures(lived, forks, limit)]
-    live(policy, episodes, tick)
+    live(policy, episodes, lambda place: tick(1))
     return [episode.trajectory() for episode in episodes]

@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
@@ -33,10 +33,7 @@ class Tool:
     @property
     def schema(self) -> dict[str, Any]:
         """The tool in the OpenAI function format."""
-        properties = {name: {"type": "string", "description": text} for name, text in self.parameters.items()}
-        parameters = {"type": "object", "properties": properties, "required": sorted(self.required)}
-        function = {"name": self.name, "description": self.description, "parameters": parameters}
-        return {"type": "function", "function": function}
+        return schema(self.name, self.description, self.parameters, self.required)
 
     def call(self, world: "World", actor: str, arguments: object) -> tuple[str, dict[str, str], bool]:
         """Run with whatever a model sent. Returns (result, arguments as kept in the log, ok); never raises for bad input."""
@@ -52,6 +49,13 @@ class Tool:
             return self.run(world, actor, **kept), kept, True
         except ToolError as error:
             return f"error: {error}", kept, False
+
+
+def schema(name: str, description: str, parameters: Mapping[str, str], required: Iterable[str]) -> dict[str, Any]:
+    """A tool in the OpenAI function format; `parameters` as in `Tool`."""
+    properties = {one: {"type": "string", "description": text} for one, text in parameters.items()}
+    shape = {"type": "object", "properties": properties, "required": sorted(required)}
+    return {"type": "function", "function": {"name": name, "description": description, "parameters": shape}}
 
 
 def told(value: object) -> str:

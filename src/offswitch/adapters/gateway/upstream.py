@@ -67,6 +67,7 @@ class Upstream:
             except (ValueError, TypeError, AttributeError) as error:
                 return JSONResponse({"error": {"message": f"not a request: {error}"}}, 400)
             mine = path in wire.PATHS and any(wire.matching(name, tools) for name in names)
+            guest.equipped |= mine
             body = json.dumps({**asked, "model": self.model or asked.get("model")}).encode()
         headers = _keys(self.base_url) | {name: value for name, value in request.headers.items() if name in _KEPT}
         url = self.base_url + path.removeprefix("/v1") + (f"?{request.url.query}" if request.url.query else "")
