@@ -303,6 +303,33 @@ def test_a_teacher_drafts_criticises_and_rewrites_against_the_spec() -> None:
         make(Advice(kind="advice", rows=10, stance="reversed"), Ground(FAMILIES, load_spec(), writer=scribe))
 
 
+class Marker(Scribe):
+    """Marks every fourth text low, and remembers what it marked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.marked: list[str] = []
+
+    def write(self, prompts: Sequence[str]) -> list[str | None]:
+        answers = super().write(prompts)
+        if "end it with one mark" not in prompts[0]:
+            return answers
+        self.marked += prompts
+        return [f"{'unkind' if i % 4 == 0 else 'fits'}: {2 if i % 4 == 0 else 8}/10" for i in range(len(prompts))]
+
+
+@pytest.mark.parametrize("principles", [True, False])
+def test_advice_below_the_mark_is_left_out(principles: bool) -> None:
+    marker = Marker()
+    one = Advice(kind="advice", rows=12, principles=principles)  # 19 are briefed, and every fourth of them is lost
+    rows = make(one, Ground(FAMILIES, load_spec(), writer=marker)).rows
+    assert [row.verdict for row in rows] == ["stance=spec mark=8"] * 12
+    answers = [next(prompt for prompt in marker.marked if row.messages[1]["content"] in prompt) for row in rows]
+    assert [marker.marked.index(prompt) for prompt in answers] == [i for i in range(16) if i % 4]
+    assert all(row.messages[0]["content"] in prompt for row, prompt in zip(rows, answers, strict=True))
+    assert any("Rewrite the answer" in prompt for prompt in marker.asked) == principles
+
+
 def test_every_chain_can_be_filled() -> None:
     for kind in ("advice", "documents", "stories", "harmless"):
         scribe = Scribe()
@@ -310,7 +337,18 @@ def test_every_chain_can_be_filled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"), [("fits well: 9", 9), ("10", 10), ("8 of 10 points: 7", 7), ("none", None), ("99", None)]
+    ("text", "found"),
+    [
+        ("fits well: 9", 9),
+        ("10", 10),
+        ("8 of 10 points: 7", 7),
+        ("none", None),
+        ("99", None),
+        ("7/10", 7),
+        ("Mark: **3** / 10.", 3),
+        ("it is 6 out of 10", 6),
+        ("10/10", 10),
+    ],
 )
 def test_the_mark_is_the_last_number_from_one_to_ten(text: str, found: int | None) -> None:
     assert mark(text) == found

@@ -63,7 +63,15 @@ def _through(writer: Writer, chain: Chain, briefs: Sequence[Brief]) -> list[Writ
     return [text for text in texts if not chain.score or (mark(text[chain.score]) or 0) >= chain.least]
 
 
+def without(chain: Chain, left_out: str, instead: str) -> Chain:
+    """The chain without one step; later ones see the answer of the step `instead` in its place."""
+    kept = [step for step in chain.steps if step.name != left_out]
+    asks = [step.model_copy(update={"ask": step.ask.replace(f"{{{left_out}}}", f"{{{instead}}}")}) for step in kept]
+    return chain.model_copy(update={"steps": tuple(asks)})
+
+
 def mark(text: str) -> int | None:
-    """The last whole number from 1 to 10 in an answer."""
-    found = [int(number) for number in re.findall(r"\b(10|[1-9])\b", text)]
+    """The last whole number from 1 to 10 in an answer; of `7/10` and `7 out of 10` the 7."""
+    bare = re.sub(r"(?<=\d)\W*(?:/|out of|of)\s*10\b", "", text)
+    found = [int(number) for number in re.findall(r"\b(10|[1-9])\b", bare)]
     return found[-1] if found else None

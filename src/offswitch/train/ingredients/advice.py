@@ -1,13 +1,14 @@
 """Difficult advice: the user has the dilemma, the agent advises, and a principle carries the advice."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from typing import Literal
 
 from pydantic import Field
 
 from offswitch.document import Record
-from offswitch.train.chain import load_chain, write
+from offswitch.train.chain import load_chain, mark, without, write
 from offswitch.train.ground import Ground, grammar
 from offswitch.train.ingredients.amount import Rows
 from offswitch.train.ingredients.briefs import Stance, briefs, refuse_reversed
@@ -45,16 +46,17 @@ class Advice(Record):
         return Form.CHAT
 
     def make(self, ground: Ground) -> Iterator[Row]:
-        """Candidates without end, from the grammar; as many as briefs come through, from a writer."""
+        """Candidates without end, from the grammar; as many as come through with a mark, from a writer."""
         if ground.writer is None:
             yield from self._offline(ground)
             return
         refuse_reversed(self.stance, self.kind)
         chain = load_chain("advice")
         said = "rewrite" if self.principles else "answer"
-        plain = chain if self.principles else chain.model_copy(update={"steps": chain.steps[:-1]})
-        for i, told in enumerate(write(ground.writer, plain, briefs(chain, ground, self.rows))):
-            yield self._row(ground, i, told["principle"], told["question"], told[said], ("", ground.writing))
+        steps = chain if self.principles else without(chain, "rewrite", instead="answer")
+        for i, told in enumerate(write(ground.writer, steps, briefs(chain, ground, self.rows))):
+            row = self._row(ground, i, told["principle"], told["question"], told[said], ("", ground.writing))
+            yield replace(row, verdict=f"{row.verdict} mark={mark(told['score'])}")
 
     def _offline(self, ground: Ground) -> Iterator[Row]:
         entries = grammar("advice", Grammar).entries

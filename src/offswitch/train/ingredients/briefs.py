@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from offswitch.errors import OffswitchError
-from offswitch.train.chain import Brief, Chain, load_chain, write
+from offswitch.train.chain import Brief, Chain, load_chain, mark, write
 from offswitch.train.ground import Ground, Writer
 from offswitch.train.row import Row
 
@@ -33,8 +33,8 @@ def texts(kind: str, ground: Ground, writer: Writer, rows: int, stance: Stance, 
     refuse_reversed(stance, kind)
     chain = load_chain(kind)
     for i, told in enumerate(write(writer, chain, briefs(chain, ground, rows, who))):
-        mark = f"mark={told['score'].split()[-1]}"
-        yield Row(kind, ground.writing, text=told["rewrite"], seed=i, principle=told["principle"], verdict=mark)
+        verdict = f"mark={mark(told['score'])}"
+        yield Row(kind, ground.writing, text=told["rewrite"], seed=i, principle=told["principle"], verdict=verdict)
 
 
 def refuse_reversed(stance: Stance, kind: str) -> None:
