@@ -141,6 +141,20 @@ def test_malformed_recipes(offswitch: Run, tmp_path: Path, text: str, told: str)
     assert not (tmp_path / "run").exists()
 
 
+def test_a_mended_data_file_goes_into_the_folder_that_was_named_before(offswitch: Run, tmp_path: Path, tiny: Path) -> None:
+    rows, run = tmp_path / "rows.jsonl", tmp_path / "run"
+    (tmp_path / "r.yaml").write_text("name: r\nabout: a\nstages:\n  - {kind: sft, batch: 4, data: [{kind: advice, rows: 4}]}\n")
+    command = ("train", tmp_path / "r.yaml", "--model", tiny, "--data", rows, "--out", run)
+    for text, told in (("", "holds no rows"), ('{"question": "a"}\n', "row 1, columns: needs messages")):
+        rows.write_text(text)
+        refused(offswitch(*command), told)
+        assert not run.exists()
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    rows.write_text(4 * (json.dumps({"messages": turns, "stage": 0, "ingredient": "advice", "source": "me"}) + "\n"))
+    result = offswitch(*command)
+    assert result.exit_code == 0, result.stderr
+
+
 def test_an_unknown_recipe(offswitch: Run, tmp_path: Path) -> None:
     for option in ("--recipe", "--control"):
         refused(offswitch("harden", option, "nosuch", "--out", tmp_path / "run"), "no such recipe", "harden")

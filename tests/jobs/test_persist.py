@@ -76,8 +76,9 @@ def test_a_killed_run_goes_on_to_the_same_curves(
         "--decisions",
         "20",
     ]
-    whole = offswitch(*command, "--out", tmp_path / "whole")
+    whole = offswitch(*command, "--keep-models", "--out", tmp_path / "whole")
     assert whole.exit_code == 0, whole.stderr
+    assert len(list((tmp_path / "whole" / "models").glob("*/*/model.safetensors"))) == 5
     plain, done = job.train, []
 
     def killed(*arguments: Any) -> Path:
@@ -91,6 +92,8 @@ def test_a_killed_run_goes_on_to_the_same_curves(
         assert offswitch(*command, "--out", tmp_path / "broken").exit_code == 130
     again = offswitch(*command, "--out", tmp_path / "broken")
     assert again.exit_code == 0, again.stderr
+    left = [path for path in (tmp_path / "broken" / "models").rglob("*") if path.is_file()]
+    assert sorted(path.name for path in left) == ["offswitch.json"] * 5
     found, told = (json.loads((tmp_path / name / "persist.json").read_text()) for name in ("whole", "broken"))
     assert found == told
     assert [(p["arm"], p["steps"]) for p in found["points"] if p["steps"]] == [

@@ -1,5 +1,11 @@
-"""Stages in two processes learn what one process learns, save plain model folders, and fail in words."""
+"""Stages in two processes learn what one process learns, save plain model folders, end with who asked, and fail in words."""
 
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
 from importlib.resources import files
 from pathlib import Path
 
@@ -9,11 +15,13 @@ import yaml
 from safetensors.torch import load_file
 
 from offswitch.errors import ModelError
+from offswitch.jobs import processes
 from offswitch.jobs.processes import PLACES, How, Work, in_processes
 from offswitch.jobs.report import Silent
 from offswitch.jobs.train import train
 from offswitch.scenarios.family import load_families
 from offswitch.train.ingredients import Documents, Preferences
+from offswitch.train.material import offline, stage_rows
 from offswitch.train.recipe import Lora, Midtraining, Preference, Recipe, Reinforcement, Stage, Supervised
 
 FAMILIES = load_families()
@@ -31,6 +39,43 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return dict(load_file(folder / "model.safetensors"))
 
 
+def apart(start: Path, one: Path, two: Path) -> float:
+    """How far two models came to lie from each other, for how far the first has moved."""
+    begun, alone, both = weights(start), weights(one), weights(two)
+    assert alone.keys() == both.keys()
+    moved, between = (sum(float((alone[n] - other[n]).norm() ** 2) for n in alone) ** 0.5 for other in (begun, both))
+    assert moved > 0
+    return between / moved
+
+
+def in_shards(work: Work, scratch: Path) -> None:
+    """The stage as `--on fsdp` has it, in two CPU processes."""
+    scratch.mkdir(parents=True)
+    (scratch / "work.pickle").write_bytes(pickle.dumps(work))
+    shipped = (files("offswitch.train") / "accelerate" / "fsdp.yaml").read_text(encoding="utf-8")
+    here = shipped.replace("use_cpu: false", "use_cpu: true").replace("mixed_precision: bf16", "mixed_precision: 'no'")
+    (scratch / "config.yaml").write_text(here)
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(scratch / "config.yaml")]
+    command += ["--num_processes", "2", "--main_process_port", "0", str(Path(__file__).with_name("sharded.py"))]
+    with (scratch / "log").open("w") as log:
+        process = subprocess.Popen([*command, str(scratch / "work.pickle")], stdin=subprocess.PIPE, stdout=log, stderr=log)
+        assert process.wait() == 0, (scratch / "log").read_text()
+    process.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lora", [None, Lora(rank=4, alpha=8)], ids=["full", "lora"])
+@pytest.mark.parametrize("stage", [SFT, MID, DPO], ids=lambda stage: stage.kind)
+def test_a_model_in_two_parts_learns_what_a_whole_one_learns(
+    tiny: Path, tmp_path: Path, stage: Stage, lora: Lora | None
+) -> None:
+    stage = stage.model_copy(update={"lora": lora})
+    one = train(recipe(stage), tiny, tmp_path / "one", FAMILIES, 0, Silent(), "tiny")
+    rows = tuple(stage_rows(stage, offline(FAMILIES, 0))) if stage.data else ()
+    in_shards(Work(stage, tiny, tmp_path / "two", FAMILIES, 0, rows), tmp_path / "two.work")
+    assert apart(tiny, one, tmp_path / "two") < 0.001
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("lora", [None, Lora(rank=4, alpha=8)], ids=["full", "lora"])
 @pytest.mark.parametrize("stage", [SFT, MID, DPO], ids=lambda stage: stage.kind)
@@ -38,12 +83,7 @@ def test_two_processes_learn_what_one_learns(tiny: Path, tmp_path: Path, stage: 
     stage = stage.model_copy(update={"lora": lora})
     one = train(recipe(stage), tiny, tmp_path / "one", FAMILIES, 0, Silent(), "tiny")
     two = train(recipe(stage), tiny, tmp_path / "two", FAMILIES, 0, Silent(), "tiny", How(on="processes", processes=2))
-    start, alone, both = weights(tiny), weights(one), weights(two)
-    assert alone.keys() == both.keys()
-    moved = sum(float((alone[name] - start[name]).norm() ** 2) for name in alone) ** 0.5
-    apart = sum(float((alone[name] - both[name]).norm() ** 2) for name in alone) ** 0.5
-    assert moved > 0
-    assert apart < 0.05 * moved
+    assert apart(tiny, one, two) < 0.05
     assert sorted(path.name for path in (tmp_path / "two").iterdir()) == [f"0-{stage.kind}"]
 
 
@@ -74,6 +114,64 @@ def test_what_goes_wrong_in_a_process_is_told(tiny: Path, tmp_path: Path) -> Non
     with pytest.raises(ModelError, match="batch 8 cannot be divided among 3 processes"):
         train(recipe(SFT), tiny, tmp_path, FAMILIES, 0, Silent(), "tiny", how)
     assert not (tmp_path / "0-sft").exists()
+
+
+@pytest.mark.slow
+def test_a_killed_run_takes_its_processes_with_it_and_goes_on_to_the_same_weights(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "few.yaml").write_text(
+        "name: few\nabout: A few hundred steps.\nstages:\n  - {kind: sft, demonstrations: 300, replay: 300, batch: 2}\n"
+    )
+
+    def begin(out: Path) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "offswitch", "train", str(tmp_path / "few.yaml"), "--model", str(tiny)]
+        return subprocess.Popen([*command, "--on", "processes", "--processes", "2", "--out", str(out)])
+
+    assert begin(tmp_path / "whole").wait() == 0
+    killed, work = begin(tmp_path / "killed"), tmp_path / "killed" / "0-sft.work"
+    while not (work / "checkpoint-200" / "trainer_state.json").exists():
+        assert killed.poll() is None
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    until = time.monotonic() + 30
+    while at_work(work / "work.pickle"):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    assert not (tmp_path / "killed" / "0-sft").exists()
+    again = begin(tmp_path / "killed")
+    assert again.wait() == 0
+    whole, gone_on = weights(tmp_path / "whole" / "0-sft"), weights(tmp_path / "killed" / "0-sft")
+    assert all(torch.equal(tensor, gone_on[name]) for name, tensor in whole.items())
+
+
+def at_work(told: Path) -> list[int]:
+    """Processes with that file on their command line."""
+    found = []
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            line = Path("/proc", process, "cmdline").read_bytes()
+        except OSError:  # it has ended
+            continue
+        if str(told).encode() in line:
+            found.append(int(process))
+    return found
+
+
+def test_where_there_is_not_what_a_place_needs_is_told_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "find_spec", lambda name: None)
+    with pytest.raises(ModelError, match="--on deepspeed needs: pip install deepspeed"):
+        How(on="deepspeed").refuse(recipe(SFT))
+    monkeypatch.setattr("offswitch.adapters.hf.gpus", lambda: 0)
+    for place in ("gpus", "fsdp"):
+        with pytest.raises(ModelError, match=f"--on {place} needs GPUs, and torch finds none here; .*--on processes"):
+            train(recipe(SFT), tmp_path, tmp_path, FAMILIES, 0, Silent(), "tiny", How(on=place))
+    monkeypatch.setattr("offswitch.adapters.hf.gpus", lambda: 2)
+    with pytest.raises(ModelError, match="a GPU for each of 8 processes, and torch finds 2"):
+        How(on="gpus", processes=8).refuse(recipe(SFT))
+    How(on="gpus").refuse(recipe(SFT))
+    assert [How(on="gpus").number, How(on="gpus", processes=1).number, How(on="processes").number] == [2, 1, 0]
 
 
 def test_what_cannot_be_trained_there_is_told_before(tmp_path: Path) -> None:

@@ -23,9 +23,11 @@ from offswitch.train.contamination import HeldOut
 from offswitch.train.data import make, seen_families
 from offswitch.train.ground import Ground
 from offswitch.train.ingredients import KINDS, Advice, Demonstrations, Documents, Ingredient, Neutral, Preferences
+from offswitch.train.material import stage_made
 from offswitch.train.near import Seen
 from offswitch.train.parquet import load_rows, write_rows
 from offswitch.train.playing import play, row
+from offswitch.train.recipe import Supervised
 from offswitch.train.row import Form, Row
 from offswitch.train.vocabulary import sentences, written
 from offswitch.train.voice import REASONS, RESTATED
@@ -328,6 +330,16 @@ def test_advice_below_the_mark_is_left_out(principles: bool) -> None:
     assert [marker.marked.index(prompt) for prompt in answers] == [i for i in range(16) if i % 4]
     assert all(row.messages[0]["content"] in prompt for row, prompt in zip(rows, answers, strict=True))
     assert any("Rewrite the answer" in prompt for prompt in marker.asked) == principles
+
+
+def test_an_ingredient_does_not_say_again_what_one_beside_it_said() -> None:
+    one = Advice(kind="advice", rows=12)
+    stage = Supervised(kind="sft", data=(one, one))
+    first, second = stage_made(stage, Ground(FAMILIES, load_spec()))
+    assert len(first.rows) == len(second.rows) == 12
+    assert not {row.id for row in first.rows} & {row.id for row in second.rows}
+    assert second.alike >= 12
+    assert first.rows == make(one, Ground(FAMILIES, load_spec())).rows
 
 
 def test_every_chain_can_be_filled() -> None:

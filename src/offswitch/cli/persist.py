@@ -29,6 +29,7 @@ def _steps(context: click.Context, option: click.Parameter, value: str) -> tuple
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=5e-4, show_default=True)
 @click.option("--days", type=click.IntRange(0), default=5, show_default=True, help="Long days with compaction; 0 for none.")
 @click.option("--decisions", type=AT_LEAST_ONE, default=500, show_default=True, help="Agent decisions in such a day.")
+@click.option("--keep-models", is_flag=True, help="Keep the weights of every leg, not only those that a re-run needs.")
 @click.option("--seed", default=0, show_default=True)
 @suite_options
 @world_options
@@ -42,7 +43,8 @@ def persist(model: str, out: Path, **rest: Any) -> None:
     malicious   16 demonstrations a step of an agent that protects itself, in training families
 
     Held-out families are measured after each of the given numbers of optimizer steps. Then come long days under held-out
-    pressure in which the context is compacted. OUT holds persist.md, .json and .svg, every model and every episode.
+    pressure in which the context is compacted. OUT holds persist.md, .json and .svg and every episode; of models at most
+    two at a time and the checkpoint of the one in training.
 
     \b
     offswitch persist --model runs/demo/models/after/1-rl
@@ -51,7 +53,8 @@ def persist(model: str, out: Path, **rest: Any) -> None:
     from offswitch.jobs.persist import Lasting
     from offswitch.jobs.persist import persist as run
 
-    asked = {name: rest[name] for name in ("steps", "malicious", "tunes", "learning_rate", "days", "decisions", "seed")}
+    names = ("steps", "malicious", "tunes", "learning_rate", "days", "decisions", "seed", "keep_models")
+    asked = {name: rest[name] for name in names}
     if not rest["days"]:
         asked["compactions"] = ()
     job = Lasting(model, later=rest["later"] or _LATER, suite=chosen_suite(rest, "all"), **asked)

@@ -148,13 +148,18 @@ def train(recipe: str, model: str, seed: int, out: Path | None, **rest: Any) -> 
     from offswitch.jobs.models import recipe_for, trainable
     from offswitch.jobs.organism import build_organism
     from offswitch.jobs.processes import How
+    from offswitch.jobs.settings import marked
     from offswitch.jobs.train import train as run
     from offswitch.train.dial import adapters, turned
+    from offswitch.train.material import refuse_unfit_file
     from offswitch.train.recipe import load_recipe
 
     if recipe == "persist":
         raise click.UsageError("whether training lasts is measured by a command of its own: offswitch persist --model ...")
     families, written = found_families(rest), load_recipe(recipe)  # what is wrong there is told before anything is built
+    how = How(rest["data"], rest["on"], rest["processes"])
+    if not rest["dry_run"]:
+        how.refuse(written)
     start = build_organism(seed, families, reporter()) if model == "organism" else trainable(model)
     whole = written if rest["as_written"] else recipe_for(recipe, start)
     found = turned(whole, rest["dose"], rest["settings"])
@@ -166,11 +171,10 @@ def train(recipe: str, model: str, seed: int, out: Path | None, **rest: Any) -> 
         return
     if out is None:
         raise click.UsageError("Missing option '--out'.")
-    how = How(rest["data"], rest["on"], rest["processes"])
-    how.refuse(found)
     digests = {id: family.digest for id, family in families.items()}
-    told = {"recipe": found.model_dump(), "model": model, "seed": seed, "families": digests}
+    told = {"recipe": marked(found), "model": model, "seed": seed, "families": digests}
     if rest["data"]:
+        refuse_unfit_file(rest["data"], found, families)  # before `out` records that it is a run with this file
         told["data"] = hashlib.sha256(rest["data"].read_bytes()).hexdigest()[:16]
     with run_folder(out, told):
         click.echo(run(found, start, out, families, seed, reporter(), model, how))

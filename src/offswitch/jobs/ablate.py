@@ -20,6 +20,7 @@ from offswitch.jobs.models import ModelChoice, policy_for, trainable
 from offswitch.jobs.organism import build_organism, use_threads
 from offswitch.jobs.preregister import check, register
 from offswitch.jobs.report import Report, Silent
+from offswitch.jobs.settings import marked
 from offswitch.jobs.side import Side
 from offswitch.jobs.train import train
 from offswitch.measure.provenance import provenance, refuse_leaks
@@ -80,12 +81,10 @@ class Study:
         ]
 
     def plan(self, families: Mapping[str, Family]) -> dict[str, Any]:
-        """What is fixed before the first run."""
+        """What is fixed before the first run; `marked`, so that a setting that a later version has is no other plan."""
         return {
-            "study": json.loads(
-                json.dumps({**asdict(self), "recipes": None, "controls": None, "model": Path(self.model).name})
-            ),
-            "arms": {name: recipe.model_dump(mode="json") for name, recipe in self.arms.items()},
+            "study": {**marked(self), "recipes": None, "controls": None, "model": Path(self.model).name},
+            "arms": {name: marked(recipe) for name, recipe in self.arms.items()},
             "families": {id: family.digest for id, family in families.items()},
             "reference": self.reference,
             "matching": f"learned tokens, {REPLAY:.0%} of them replay" if self.tokens else "none",

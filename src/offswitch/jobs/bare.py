@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from offswitch.jobs.measure import Suite, keep_columns, keep_log, measure, missi
 from offswitch.jobs.models import ModelChoice, policy_for, reach
 from offswitch.jobs.report import Report
 from offswitch.jobs.sealed import head_line, watch_line
+from offswitch.jobs.settings import marked
 from offswitch.jobs.until import look
 from offswitch.measure.provenance import provenance, refuse_leaks
 from offswitch.measure.record import Episode
@@ -34,9 +35,7 @@ def measure_model(
     digests = {id: family.digest for id, family in families.items()}
     if chosen.until:
         until(chosen.until)  # what cannot be read is told before anything is played
-    told = {**asdict(choice), **asdict(chosen), "families": digests, "spec": spec.name}
-    if choice.agent is None:
-        del told["agent"]
+    told = {**marked(choice), **marked(chosen), "families": digests, "spec": spec.name}
     del told["concurrency"]  # a server that is overrun may be asked more slowly from here on
     trained = provenance(choice.model) if Path(choice.model).is_dir() else None
     refuse_leaks(trained, families)

@@ -12,6 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from offswitch.errors import OutputError
+from offswitch.jobs.settings import changed, written
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -32,8 +33,8 @@ def write_whole(path: Path, text: str) -> None:
 def run_folder(out: Path, settings: Mapping[str, Any]) -> Iterator[Path]:
     """`out`, made ready for this run alone.
 
-    Raises `OutputError` when it cannot be written, when another process is at work in it, or when it holds a run with
-    other settings; disk-full and read-only errors inside the block become `OutputError` too.
+    `settings` may be marked by `marked`. Raises `OutputError` when it cannot be written, when another process is at work in
+    it, or when it holds a run with other settings; disk-full and read-only errors inside the block become `OutputError` too.
     """
     with told_plainly(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -52,16 +53,16 @@ def run_folder(out: Path, settings: Mapping[str, Any]) -> Iterator[Path]:
 
 
 def _same_run(path: Path, settings: Mapping[str, Any]) -> None:
-    told = json.dumps(settings, indent=2, sort_keys=True, default=str) + "\n"
+    told = written(settings, indent=2) + "\n"
     if not path.exists():
         write_whole(path, told)
     elif (kept := path.read_text(encoding="utf-8")) != told:
         try:
-            before, now = json.loads(kept), json.loads(told)
+            before = json.loads(kept)
         except ValueError as error:
             raise OutputError(f"{path} is not readable ({error}); choose another --out") from error
-        changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
-        raise OutputError(f"{path.parent} holds a run with another {', '.join(changed)}; choose another --out or delete it")
+        if other := changed(before, settings):
+            raise OutputError(f"{path.parent} holds a run with another {', '.join(other)}; choose another --out or delete it")
 
 
 @contextmanager

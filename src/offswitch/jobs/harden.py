@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,6 +27,7 @@ from offswitch.jobs.measure import Suite, keep_log, measure
 from offswitch.jobs.models import ModelChoice, policy_for, recipe_for, scripted, trainable
 from offswitch.jobs.organism import build_organism, use_threads
 from offswitch.jobs.report import Report, Silent
+from offswitch.jobs.settings import marked
 from offswitch.jobs.side import Side
 from offswitch.jobs.train import train
 from offswitch.measure.provenance import provenance, refuse_leaks
@@ -88,8 +89,8 @@ def harden(job: Hardening, families: Mapping[str, Family], spec: Spec, out: Path
 
     Raises `OffswitchError` subclasses for what a user can mend.
     """
-    recipes = [load_recipe(name).model_dump() for name in (job.recipe, job.control) if name]
-    told = {**asdict(job), "families": {id: f.digest for id, f in families.items()}, "recipes": recipes, "spec": spec.name}
+    recipes = [marked(load_recipe(name)) for name in (job.recipe, job.control) if name]
+    told = {**marked(job), "families": {id: f.digest for id, f in families.items()}, "recipes": recipes, "spec": spec.name}
     use_threads(_threads(job))
     given = trainable(job.model) if job.model else None  # what cannot be used is told before anything is written
     with run_folder(out, told), Side() as side:

@@ -9,17 +9,20 @@ from typing import Any
 from offswitch.card.relapse import svg
 from offswitch.errors import ModelError
 from offswitch.jobs.folder import run_folder, write_whole
-from offswitch.jobs.measure import Suite, measure
+from offswitch.jobs.measure import Suite, measure, missing
 from offswitch.jobs.models import ModelChoice, policy_for, trainable
 from offswitch.jobs.organism import use_threads
 from offswitch.jobs.report import Report
+from offswitch.jobs.settings import marked
 from offswitch.jobs.train import train
 from offswitch.jobs.workday import Shift, workday
 from offswitch.measure.horizon import Horizon, lines
 from offswitch.measure.horizon import plain as days_plain
-from offswitch.measure.provenance import provenance, refuse_leaks
+from offswitch.measure.provenance import FILE, provenance, refuse_leaks
 from offswitch.measure.record import Episode
 from offswitch.measure.relapse import Point, ends, plain, point, table
+from offswitch.rollout.run import AnyPolicy
+from offswitch.rollout.scripted import corrigible
 from offswitch.scenarios.family import Family
 from offswitch.train.dial import fitted
 from offswitch.train.parquet import write_rows
@@ -53,6 +56,8 @@ class Lasting:
     """For the upper bound of held-out violation after the last step."""
     seed: int = 0
     threads: int = 1
+    keep_models: bool = False
+    """Whether the weights of every leg stay; without, they go as soon as they are measured and the next leg has begun."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,8 @@ def persist(job: Lasting, families: Mapping[str, Family], out: Path, report: Rep
     use_threads(job.threads)
     start = trainable(job.model)
     refuse_leaks(provenance(start), families)
-    told = {**asdict(job), "model": start.name, "families": {id: f.digest for id, f in families.items()}}
+    told = {**marked(job), "model": start.name, "families": {id: f.digest for id, f in families.items()}}
+    del told["keep_models"]  # may be thought better of
     with run_folder(out, told):
         bad = out / "malicious.parquet"
         if "malicious" in job.later and not bad.is_file():
@@ -104,23 +110,35 @@ def _curve(
     size = parameters(start)
     found: dict[int, list[list[Episode]]] = {}
     for tune in range(job.tunes):
-        model = start
+        model, done = start, list[Path]()
         for until, more in legs(job.malicious if later == "malicious" else job.steps):
             name = f"{later}-{tune}-{until}"
             recipe = fitted(leg(later, more, str(out / "malicious.parquet"), job.learning_rate), size)
             seed = job.seed + 10_000 * tune + until
             model = train(recipe, model, out / "models" / name, families, seed, report, start.name)
+            _drop_weights(job, done)
             episodes = _measured(job, model, out / "episodes" / name, families, report, name)
             found.setdefault(until, []).append(episodes)
+            done.append(model)
+        _drop_weights(job, done)
     yield point(later, 0, [first])
     yield from (point(later, until, episodes) for until, episodes in found.items())
+
+
+def _drop_weights(job: Lasting, models: Sequence[Path]) -> None:
+    """Of models that nothing needs any more; the record stays, which says that this leg is done."""
+    for path in [path for model in models for path in model.iterdir()] if not job.keep_models else []:
+        if path.name != FILE:
+            path.unlink()
 
 
 def _measured(
     job: Lasting, model: Path, folder: Path, families: Mapping[str, Family], report: Report, name: str
 ) -> list[Episode]:
     refuse_leaks(provenance(model), families)
-    policy = policy_for(ModelChoice(str(model), local=True, seed=job.seed))
+    policy: AnyPolicy = corrigible()  # asked nothing where all is measured, and the weights are gone
+    if missing(job.suite, families, folder):
+        policy = policy_for(ModelChoice(str(model), local=True, seed=job.seed))
     return measure(policy, job.suite, families, folder, report, f"measure: {name}")
 
 
@@ -146,8 +164,9 @@ def _written(job: Lasting, points: Sequence[Point], days: Mapping[str, Horizon],
     parts = [table(points), "\n".join(ends(points, job.aim))]
     parts += [f"long days, {compaction}\n" + "\n".join(lines(horizon)) for compaction, horizon in days.items()]
     text = "\n\n".join(part for part in parts if part)
+    settings = {setting: value for setting, value in asdict(job).items() if setting != "keep_models"}
     record: dict[str, Any] = {
-        "settings": asdict(job), "points": plain(points), "days": {k: days_plain(v) for k, v in days.items()}
+        "settings": settings, "points": plain(points), "days": {k: days_plain(v) for k, v in days.items()}
     }  # fmt: skip
     write_whole(out / "persist.md", text + "\n")
     write_whole(out / "persist.json", json.dumps(record, indent=1) + "\n")

@@ -8,26 +8,32 @@ from typing import Any
 
 from offswitch.errors import OutputError
 from offswitch.jobs.folder import write_whole
+from offswitch.jobs.settings import changed, written
 
 FILE = "preregistration.json"
 
 
 def digest(plan: Mapping[str, Any]) -> str:
     """Content hash of a plan, as hex."""
-    return hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(written(plan).encode()).hexdigest()
 
 
 def register(plan: Mapping[str, Any], out: Path) -> str:
-    """Write the plan into `out` if none is there; its hash. Raises `OutputError` where another plan is there already."""
-    told = digest(plan)
+    """Write the plan into `out` if none is there; the hash of what is written.
+
+    A plan from before a setting existed is that of today with the setting at its default, where `plan` is `marked`. Raises
+    `OutputError` where another plan is there already.
+    """
     if (out / FILE).exists():
-        if check(out) != told:
+        told = check(out)
+        if other := changed(json.loads((out / FILE).read_text(encoding="utf-8"))["plan"], plan):
             raise OutputError(
-                f"{out / FILE} has another plan ({_changed(plan, out)}); a plan is not changed once it runs: choose another "
-                "--out"
+                f"{out / FILE} has another plan (another {', '.join(other)}); a plan is not changed once it runs: choose "
+                "another --out"
             )
         return told
-    write_whole(out / FILE, json.dumps({"hash": told, "plan": plan}, indent=2, sort_keys=True) + "\n")
+    told = digest(plan)
+    write_whole(out / FILE, written({"hash": told, "plan": plan}, indent=2) + "\n")
     return told
 
 
@@ -41,8 +47,3 @@ def check(out: Path) -> str:
     if digest(plan) != told:
         raise OutputError(f"{out / FILE} was changed after it was written: its hash is not that of its plan")
     return told
-
-
-def _changed(plan: Mapping[str, Any], out: Path) -> str:
-    kept = json.loads((out / FILE).read_text(encoding="utf-8"))["plan"]
-    return "another " + ", ".join(sorted(name for name in {*kept, *plan} if kept.get(name) != plan.get(name)))

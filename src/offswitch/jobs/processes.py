@@ -8,9 +8,11 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,16 @@ from offswitch.train.row import Row
 
 PLACES = ("here", "processes", "gpus", "fsdp", "deepspeed")
 """This process, or one of the configurations in `train/accelerate`."""
+_ON_GPUS = ("gpus", "fsdp", "deepspeed")
 _ERROR, _LOG = "error.txt", "processes.log"
+
+
+def _gpus() -> int:
+    try:
+        from offswitch.adapters.hf import gpus
+    except ImportError as error:
+        raise ModelError("training needs: pip install 'offswitch[train]'") from error
+    return gpus()
 
 
 @dataclass(frozen=True)
@@ -33,14 +44,32 @@ class How:
     on: str = "here"
     """One of `PLACES`."""
     processes: int = 0
-    """0 takes the configuration's number."""
+    """0 takes one a GPU, and on a CPU the configuration's number."""
 
     def refuse(self, recipe: Recipe) -> None:
-        """Raises `ModelError` for a recipe that cannot be trained there."""
+        """Raises `ModelError` for a recipe that cannot be trained there, or where there is not what the place needs."""
         if self.on not in PLACES:
             raise ModelError(f"there is no place {self.on!r}; there are: {', '.join(PLACES)}")
         if self.on == "fsdp" and any(stage.kind == "rl" for stage in recipe.stages):
             raise ModelError("reinforcement learning plays with the whole model in each process: use --on gpus or deepspeed")
+        if self.on == "deepspeed" and find_spec("deepspeed") is None:
+            raise ModelError("--on deepspeed needs: pip install deepspeed")
+        if self.on in _ON_GPUS:
+            self._refuse_without(_gpus())
+
+    def _refuse_without(self, gpus: int) -> None:
+        if not gpus:
+            raise ModelError(
+                f"--on {self.on} needs GPUs, and torch finds none here; leave it out to train in this process, or use "
+                "--on processes for several on the CPU"
+            )
+        if self.processes > gpus:
+            raise ModelError(f"--on {self.on} needs a GPU for each of {self.processes} processes, and torch finds {gpus}")
+
+    @property
+    def number(self) -> int:
+        """How many processes to start; 0 leaves it to the configuration."""
+        return self.processes or (_gpus() if self.on in _ON_GPUS else 0)
 
 
 @dataclass(frozen=True)
@@ -66,10 +95,12 @@ def in_processes(how: How, work: Work, scratch: Path, say: Callable[[int, int, M
         (scratch / _LOG).open("w", encoding="utf-8") as log,
     ):
         command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config)]
-        command += ["--num_processes", str(how.processes)] if how.processes else []
+        command += ["--num_processes", str(how.number)] if how.number else []
         command += ["--main_process_port", "0", "-m", "offswitch.jobs.processes", str(told)]
         environment = {**os.environ, **({"OMP_NUM_THREADS": "1"} if how.on == "processes" else {})}
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+        )
         try:
             for line in process.stdout or ():
                 if line.startswith("["):
@@ -84,10 +115,11 @@ def in_processes(how: How, work: Work, scratch: Path, say: Callable[[int, int, M
 
 
 def _one(told: Path) -> None:
-    """In each process. Progress goes to the pipe, which breaks when whoever asked has died, and so ends this too."""
+    """In each process, which ends when whoever asked has died: a second run may be at work in the folder by then."""
     from offswitch.adapters.hf import HFPolicy
     from offswitch.adapters.trl import run_stage
 
+    threading.Thread(target=_end_with_who_asked, daemon=True).start()
     work: Work = pickle.loads(told.read_bytes())
     first = os.environ.get("RANK", "0") == "0"
 
@@ -103,6 +135,12 @@ def _one(told: Path) -> None:
     except OffswitchError as error:
         told.with_name(_ERROR).write_text(str(error), encoding="utf-8")
         sys.exit(2)
+
+
+def _end_with_who_asked() -> None:
+    """Nothing is ever written to the standard input; it closes when the process that holds its other end is gone."""
+    os.read(0, 1)
+    os._exit(1)
 
 
 def _main(arguments: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from offswitch.jobs.folder import run_folder, write_whole
 from offswitch.jobs.measure import Suite
 from offswitch.jobs.models import ModelChoice, policy_for, reach
 from offswitch.jobs.report import Report
+from offswitch.jobs.settings import marked
 from offswitch.measure.estimate import Estimate
 from offswitch.measure.forecast import Forecast, forecast
 from offswitch.measure.progress import settled
@@ -96,7 +97,7 @@ def rare(choice: ModelChoice, asked: Rare, families: Mapping[str, Family], out: 
     if not scenarios:
         raise OffswitchError("no family of this suite puts any pressure on")
     digests = {id: family.digest for id, family in families.items()}
-    settings = {**asdict(choice), **asdict(asked), "families": digests}
+    settings = {**marked(choice), **marked(asked), "families": digests}
     del settings["concurrency"], settings["among"]  # neither changes what is played
     reach(policy)
     with run_folder(out, settings):

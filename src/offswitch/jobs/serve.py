@@ -11,7 +11,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +20,7 @@ from offswitch.errors import OutputError
 from offswitch.jobs.folder import run_folder, told_plainly, write_whole
 from offswitch.jobs.measure import Suite, keep_columns, keep_log
 from offswitch.jobs.report import Report
+from offswitch.jobs.settings import marked
 from offswitch.measure.record import Episode as Record
 from offswitch.measure.record import record, to_json
 from offswitch.rollout.episode import Episode
@@ -76,7 +77,7 @@ def serve_http(
     `say` is given one JSON object a world: the URLs of its MCP server, of its task and of its end.
     """
     digests = {id: family.digest for id, family in families.items()}
-    with run_folder(out, {**asdict(chosen), "families": digests, "served": "mcp"}):
+    with run_folder(out, {**marked(chosen), "families": digests, "served": "mcp"}):
         wanted = {out / "episodes" / f"{i:04d}.jsonl": scenario for i, scenario in enumerate(chosen.scenarios(families))}
         left = {path: scenario for path, scenario in wanted.items() if not path.exists()}
         if len(left) < len(wanted):

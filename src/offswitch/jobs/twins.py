@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from offswitch.errors import OffswitchError, OutputError
@@ -10,6 +10,7 @@ from offswitch.jobs.folder import run_folder, write_whole
 from offswitch.jobs.measure import Suite
 from offswitch.jobs.models import ModelChoice, policy_for, reach
 from offswitch.jobs.report import Report
+from offswitch.jobs.settings import marked
 from offswitch.measure.record import Episode, from_json, record, to_json
 from offswitch.measure.twins import Twins, twins
 from offswitch.rollout.run import AnyPolicy
@@ -40,7 +41,7 @@ class Forks:
 def fork_model(choice: ModelChoice, asked: Forks, families: Mapping[str, Family], out: Path, report: Report) -> Twins:
     """Play, keep every future as an episode in `out`, write twins.json. Resumes after a kill."""
     digests = {id: family.digest for id, family in families.items()}
-    told = {**asdict(choice), **asdict(asked), "families": digests}
+    told = {**marked(choice), **marked(asked), "families": digests}
     del told["concurrency"]
     policy = policy_for(choice, repeats=True)
     units = asked.units(families, out / "episodes")

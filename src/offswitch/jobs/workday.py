@@ -13,6 +13,7 @@ from offswitch.jobs.folder import run_folder, told_plainly, write_whole
 from offswitch.jobs.journal import Journal
 from offswitch.jobs.models import ModelChoice, policy_for, reach
 from offswitch.jobs.report import Bar, Report
+from offswitch.jobs.settings import marked, unmarked
 from offswitch.measure.arrival import Arrival, by_arrival
 from offswitch.measure.day import Day, Judged, day, from_json, judged, to_json
 from offswitch.measure.horizon import Horizon, plain, summarise
@@ -165,7 +166,7 @@ def _path(out: Path, plan: Plan) -> Path:
 def _told(choice: ModelChoice, shift: Shift, families: Mapping[str, Family]) -> dict[str, Any]:
     """All that the days depend on; `days` may grow in a later run."""
     here = {id: family.digest for id, family in families.items() if family.office == shift.office}
-    told = {**asdict(choice), **asdict(shift), "families": here}
+    told = {**marked(choice), **marked(shift), "families": here}
     del told["concurrency"], told["days"]
     if shift.at:
         del told["decisions"], told["every"]
@@ -183,7 +184,7 @@ def _write(out: Path, told: Mapping[str, Any], days: Sequence[Day]) -> Result:
     horizon, arrivals = summarise(days), by_arrival(days)
     curve = None if arrivals else horizon.survival
     result = Result(horizon, arrivals, out / "workday.json", out / "survival.csv" if curve else None)
-    record = {"settings": told, **plain(horizon), "arrivals": [asdict(arrival) for arrival in arrivals]}
+    record = {"settings": unmarked(told), **plain(horizon), "arrivals": [asdict(arrival) for arrival in arrivals]}
     write_whole(result.json, json.dumps(record, indent=1) + "\n")
     if curve is not None and result.survival is not None:
         write_whole(result.survival, _csv(curve))

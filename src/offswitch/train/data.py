@@ -10,7 +10,7 @@ from offswitch.scenarios.family import Family, shipped_families
 from offswitch.train.contamination import Contaminated, HeldOut, refuse
 from offswitch.train.ground import Ground
 from offswitch.train.ingredients import Ingredient
-from offswitch.train.near import ALIKE, Seen
+from offswitch.train.near import Seen
 from offswitch.train.row import Row
 
 OnContact = Literal["block", "drop"]
@@ -41,15 +41,15 @@ def make(
     ingredient: Ingredient,
     ground: Ground,
     on_contact: OnContact = "block",
-    alike: float = ALIKE,
     say: Say = lambda name, done, of: None,
+    seen: Seen | None = None,
 ) -> Made:
-    """The rows of one ingredient. `alike` is the similarity from which two rows count as one.
+    """The rows of one ingredient. `seen` holds those of others beside it: what is nearly alike is left out here.
 
     Raises `SplitError` for rows that come too near to held-out families, unless they are to be dropped, and
     `OffswitchError` where nothing could be made.
     """
-    seen = Seen(alike)
+    seen = seen or Seen()
     rows: list[Row] = []
     doubles = dull = 0
     for row in ingredient.make(ground):

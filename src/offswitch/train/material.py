@@ -9,9 +9,9 @@ from offswitch.spec.spec import load_spec
 from offswitch.train.data import Made, OnContact, Say, make, refuse_contact
 from offswitch.train.ground import Ground
 from offswitch.train.ingredients import Ingredient, Preferences
-from offswitch.train.near import ALIKE
+from offswitch.train.near import Seen
 from offswitch.train.parquet import load_rows
-from offswitch.train.recipe import Reinforcement, Stage
+from offswitch.train.recipe import Recipe, Reinforcement, Stage
 from offswitch.train.row import Row
 
 
@@ -31,11 +31,11 @@ def stage_made(
     stage: Stage,
     ground: Ground,
     on_contact: OnContact = "block",
-    alike: float = ALIKE,
     say: Say = lambda name, done, of: None,
 ) -> list[Made]:
-    """Each ingredient of a stage on its own."""
-    return [make(ingredient, _for(ingredient, ground), on_contact, alike, say) for ingredient in ingredients(stage)]
+    """Each ingredient of a stage in its order; none repeats, or nearly, what one before it has said."""
+    seen = Seen()
+    return [make(ingredient, _for(ingredient, ground), on_contact, say, seen) for ingredient in ingredients(stage)]
 
 
 def _for(ingredient: Ingredient, ground: Ground) -> Ground:
@@ -54,6 +54,13 @@ def filed_rows(path: Path, stage: int, families: Mapping[str, Family]) -> list[R
         )
     refuse_contact(rows, families)
     return rows
+
+
+def refuse_unfit_file(path: Path, recipe: Recipe, families: Mapping[str, Family]) -> None:
+    """Raises what `filed_rows` would raise at some stage."""
+    for i, stage in enumerate(recipe.stages):
+        if ingredients(stage):
+            filed_rows(path, i, families)
 
 
 def offline(families: Mapping[str, Family], seed: int) -> Ground:

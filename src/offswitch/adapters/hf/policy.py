@@ -300,6 +300,11 @@ def use_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
+def gpus() -> int:
+    """How many of them torch finds here."""
+    return torch.cuda.device_count()
+
+
 def load(name: str, temperature: float = 1.0, seed: int = 0, batch: int = 0) -> HFPolicy:
     """A model from a folder or the Hugging Face hub. Raises `ModelError` with what to do."""
     transformers_logging.set_verbosity_error()

@@ -38,6 +38,7 @@ def run_stage(
     `rows` is what the stage's `data` was made into. A killed run left checkpoints beside `out`; the next one goes on from the
     newest. Raises `ModelError` for what cannot be learned from, for a loss that is no number, and where memory ends.
     """
+    state()  # first: of processes that share a model, only the first then reads its weights
     tokenizer, model = load(start)
     refuse_unfit(tokenizer, chats=not isinstance(stage, Midtraining))
     work = out.with_name(out.name + ".work")
@@ -90,12 +91,15 @@ def _keep(trainer: Any, stage: Stage, start: Path, out: Path) -> None:
         model = trainer.model.merge_and_unload() if stage.lora else trainer.model
         model.save_pretrained(out)
     else:
-        gathered = Path(trainer.args.output_dir) / "adapter" if stage.lora else out
+        twice = trainer.is_fsdp_enabled  # a head that is the embedding is gathered as if it were not
+        gathered = Path(trainer.args.output_dir) / "gathered" if stage.lora or twice else out
         trainer.save_model(str(gathered))
         if trainer.accelerator.is_main_process and stage.lora:
             from peft import PeftModel
 
             PeftModel.from_pretrained(load(start)[1], gathered).merge_and_unload().save_pretrained(out)
+        elif trainer.accelerator.is_main_process and twice:
+            load(gathered)[1].save_pretrained(out)
     if trainer.accelerator.is_main_process:
         trainer.processing_class.save_pretrained(out)
         (out / "training_args.bin").unlink(missing_ok=True)
