@@ -55,6 +55,12 @@ def test_an_answer_that_was_cut_or_withheld_is_none(tmp_path: Path) -> None:
     assert teacher(tmp_path, [cut, withheld, "whole"]).write(["a", "b", "c"]) == [None, None, "whole"]
 
 
+def test_a_key_that_is_lacking_is_told_in_plain_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(ModelError, match=r"teacher model 'openai/gpt-4o': Unable .* No OPENAI_API_KEY"):
+        InspectTeacher("openai/gpt-4o", Ledger(Path("unused"), 10))
+
+
 def test_a_teacher_that_cannot_be_reached_is_told() -> None:
     with pytest.raises(ModelError, match="there is no teacher model 'nosuch/model'"):
         InspectTeacher("nosuch/model", Ledger(Path("unused"), 10))

@@ -199,11 +199,26 @@ def test_a_stage_too_short_for_a_look_at_its_loss_is_not_saved_broken(tiny: Path
 
 def test_used_up_memory_is_told_with_what_to_turn(tmp_path: Path) -> None:
     class Full:
-        def train(self, **arguments: Any) -> None:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+        def __init__(self, on_gpu: bool) -> None:
+            self.on_gpu = on_gpu
 
-    with pytest.raises(ModelError, match="memory is used up at batch 4; lower it"):
-        _train(Full(), tmp_path, MID)
+        def train(self, **arguments: Any) -> None:
+            if self.on_gpu:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            torch.empty(2**50)
+
+    for on_gpu in (True, False):
+        with pytest.raises(ModelError, match="memory is used up at batch 4; lower it"):
+            _train(Full(on_gpu), tmp_path, MID)
+
+
+def test_other_mistakes_of_torch_are_not_taken_for_used_up_memory(tmp_path: Path) -> None:
+    class Wrong:
+        def train(self, **arguments: Any) -> None:
+            torch.ones(2) @ torch.ones(3)
+
+    with pytest.raises(RuntimeError, match="size"):
+        _train(Wrong(), tmp_path, MID)
 
 
 def test_a_tokenizer_without_what_training_needs_is_told() -> None:

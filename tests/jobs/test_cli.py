@@ -143,7 +143,8 @@ def test_malformed_recipes(offswitch: Run, tmp_path: Path, text: str, told: str)
 
 def test_a_mended_data_file_goes_into_the_folder_that_was_named_before(offswitch: Run, tmp_path: Path, tiny: Path) -> None:
     rows, run = tmp_path / "rows.jsonl", tmp_path / "run"
-    (tmp_path / "r.yaml").write_text("name: r\nabout: a\nstages:\n  - {kind: sft, batch: 4, data: [{kind: advice, rows: 4}]}\n")
+    stage = "{kind: sft, batch: 4, data: [{kind: advice, rows: 4}]}"
+    (tmp_path / "r.yaml").write_text(f"name: r\nabout: a\nstages:\n  - {stage}\n")
     command = ("train", tmp_path / "r.yaml", "--model", tiny, "--data", rows, "--out", run)
     for text, told in (("", "holds no rows"), ('{"question": "a"}\n', "row 1, columns: needs messages")):
         rows.write_text(text)

@@ -157,6 +157,13 @@ def at_work(told: Path) -> list[int]:
     return found
 
 
+@pytest.mark.parametrize(("log", "told"), [("Signal 9 (SIGKILL) received", "memory is used up"), ("?", "before its time")])
+def test_a_process_that_could_not_say_why_it_ended_is_told(tmp_path: Path, log: str, told: str) -> None:
+    (tmp_path / "log").write_text(log)
+    assert told in processes._unsaid(tmp_path / "log")
+    assert str(tmp_path / "log") in processes._unsaid(tmp_path / "log")
+
+
 def test_where_there_is_not_what_a_place_needs_is_told_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

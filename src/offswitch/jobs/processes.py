@@ -110,8 +110,16 @@ def in_processes(how: How, work: Work, scratch: Path, say: Callable[[int, int, M
             process.terminate()
             process.communicate()
     if code:
-        said = failed.read_text(encoding="utf-8") if failed.exists() else f"a process ended with {code}; see {scratch / _LOG}"
-        raise ModelError(said)
+        raise ModelError(failed.read_text(encoding="utf-8") if failed.exists() else _unsaid(scratch / _LOG))
+
+
+def _unsaid(log: Path) -> str:
+    """What is known of a process that could not say why it ended."""
+    if "(SIGKILL)" in log.read_text(encoding="utf-8", errors="replace"):
+        return (
+            f"a process was killed, as happens where memory is used up: lower the stage's batch or train adapters; see {log}"
+        )
+    return f"a process ended before its time; see {log}"
 
 
 def _one(told: Path) -> None:

@@ -1,5 +1,6 @@
 """One conversation in two tongues: the episode's messages, and Inspect's."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ from offswitch.rollout.policy import Call, PolicyFailure, Reply
 
 _CONFIGURATION = frozenset({401, 403, 404})
 _CUT = frozenset({"max_tokens", "model_length"})
+_MARKUP = re.compile(r"\[/?(?:bold|red|blue|green|yellow)\]")  # Inspect's own, where a provider lacks a key
 _SHOWN = 300  # characters of a provider's message
 
 
@@ -81,8 +83,8 @@ def words(error: BaseException) -> str:
     """What a provider said, on one line."""
     attempt = getattr(error, "last_attempt", None)  # a retried call hides its reason
     error = (attempt and attempt.exception()) or error
-    said = getattr(error, "provider_message", None) or str(error) or type(error).__name__
-    return " ".join(str(said).split())[:_SHOWN]
+    said = getattr(error, "provider_message", None) or getattr(error, "message", None) or str(error) or type(error).__name__
+    return " ".join(_MARKUP.sub("", str(said)).removeprefix("ERROR: ").split())[:_SHOWN]
 
 
 def _failure(error: Exception, model: Model) -> ModelError | PolicyFailure:

@@ -4,7 +4,6 @@ from typing import Any
 from weakref import finalize
 
 from inspect_ai.model import GenerateConfig, Model, get_model
-from rich.text import Text
 
 from offswitch.adapters.inspect.chat import Dialogue, tool, words
 from offswitch.adapters.inspect.ledger import Ledger
@@ -61,9 +60,7 @@ class InspectPolicy:
         try:
             return get_model(self.name, config=self._config, memoize=False)
         except Exception as error:  # each provider has its own way to say what it lacks
-            told = Text.from_markup(str(getattr(error, "message", error))).plain
-            said = " ".join(told.removeprefix("ERROR: ").split())
-            raise ModelError(f"Inspect cannot use the model {self.name!r}: {said}") from error
+            raise ModelError(f"Inspect cannot use the model {self.name!r}: {words(error)}") from error
 
     def _dialogue(self, episode: Episode) -> Dialogue:
         found = self._dialogues.get(id(episode))

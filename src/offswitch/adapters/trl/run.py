@@ -128,12 +128,19 @@ def _train(trainer: Any, work: Path, stage: Stage) -> None:
         with state().main_process_first():  # the first deletes what is half-written, before others look
             newest = last_whole(work)
         trainer.train(resume_from_checkpoint=newest)
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (RuntimeError, MemoryError) as error:
+        if not _used_up(error):
+            raise
         batch = stage.episodes if isinstance(stage, Reinforcement) else stage.batch
         field = "episodes" if isinstance(stage, Reinforcement) else "batch"
         raise ModelError(
             f"memory is used up at {field} {batch}; lower it, or train adapters: --set stages.N.{field}=... or --lora 32"
         ) from error
+
+
+def _used_up(error: Exception) -> bool:
+    """On a CPU, torch says so in words only."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
 def _printers(trainer: Any) -> list[Any]:
