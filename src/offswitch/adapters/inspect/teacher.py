@@ -53,8 +53,8 @@ class InspectTeacher:
             raise
         except Exception as error:  # every provider has its own
             raise ModelError(
-                f"the teacher {self.name} cannot be reached or refuses: {words(error).rstrip('.')}. What was written is kept; "
-                "the same command goes on."
+                f"the teacher {self.name} cannot be reached or refuses: {words(error).rstrip('.')}. What was written is "
+                "kept; the same command goes on."
             ) from error
         text = output.completion.strip() if output.stop_reason == "stop" else ""
         return text or None
