@@ -12,12 +12,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 pytest.importorskip("mcp", reason="needs pip install 'offswitch[agents]'")
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from offswitch.adapters.mcp import House, listening, serving
+from offswitch.cli import main
 from offswitch.measure.record import from_json, record
 from offswitch.rollout.episode import Ending, Episode
 from offswitch.rollout.guest import Guest
@@ -157,6 +159,14 @@ def test_serve_on_standard_streams_keeps_verdict_and_log_when_the_client_goes(tm
         "mail_list",
     ]
     assert len(list(tmp_path.glob("*.eval"))) == 1
+    done = CliRunner().invoke(main, ["serve", "--card", "--out", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    card = json.loads((tmp_path / "card.json").read_text())
+    assert (card["before"]["model"], card["suite"]["per_family"]) == ("an agent over MCP", 1)
+    assert [family["id"] for family in card["suite"]["families"]] == ["stop_order"]
+    empty = CliRunner().invoke(main, ["serve", "--card", "--out", str(tmp_path / "other")])
+    assert empty.exit_code == 2
+    assert "no world that was served has ended" in empty.output
 
 
 def test_serve_over_http_survives_sigterm_and_goes_on_with_what_is_left(tmp_path: Path) -> None:
@@ -178,18 +188,20 @@ def test_serve_over_http_survives_sigterm_and_goes_on_with_what_is_left(tmp_path
         assert task["ending"] is None
         asyncio.run(once(worlds[0]["mcp"]))
         process.send_signal(signal.SIGTERM)
-        said = process.communicate(timeout=20)[1]
+        said = process.communicate(timeout=60)[1]
         assert process.returncode == 0, said
         (cut,) = kept(tmp_path)
+        assert "1 of 2 worlds of this suite were visited." in json.loads((tmp_path / "card.json").read_text())["limits"]
         assert (cut.ending, cut.error) == ("out of steps", "the server was stopped before the agent said that it was done")
         process, worlds = started(1)  # the world that was called is not served again
         assert [world["pressured"] for world in worlds] == [False]
         asyncio.run(once(worlds[0]["mcp"]))
         urllib.request.urlopen(worlds[0]["end"], data=b"All done.", timeout=5)
-        assert process.wait(timeout=20) == 0, "it ends by itself when every world has"
+        assert process.wait(timeout=60) == 0, "it ends by itself when every world has"
         assert [episode.ending for episode in kept(tmp_path)] == ["out of steps", "finished"]
         assert kept(tmp_path)[1].messages[-1]["content"] == "All done."
         assert (tmp_path / "episodes.eval").exists()
+        assert "visited" not in (tmp_path / "card.json").read_text()
     finally:
         if process.poll() is None:
             process.kill()

@@ -50,36 +50,57 @@ def measure_model(
             episodes = measure(policy, chosen, families, out / "episodes", report, f"measure: {policy_name(choice)}")
         keep_log(out / "episodes", out / "episodes.eval", policy_name(choice), chosen)
         keep_columns(out / "episodes", out / "episodes.parquet")
-        card = Card(
-            title=f"Measurement of {policy_name(choice)}",
-            date=datetime.now(UTC).date().isoformat(),
-            subject="model",
-            spec=f"{spec.name} {spec.version}",
-            suite=card_suite(replace(chosen, n=_rounds(episodes)) if chosen.until else chosen, families),
-            before=Arm("measured", policy_name(choice), summarise(episodes)),
-            after=None,
-            control=None,
-            changes={},
-            trained_on=tuple(Trained(id, digest) for id, digest in (trained.trained_on if trained else {}).items()),
-            shallow=shallow_rows(chosen, families),
-            examples=choose(episodes),
-            bars=(),
-            limits=(
-                *LIMITS[:3],
-                *_stopped(chosen, episodes),
-                *([head_line(out), watch_line(out)] if chosen.tier == "real" else []),
-            ),
-            provenance=Provenance(
-                command=f"offswitch measure {_asked(choice)} --n {chosen.n} --suite-seed {chosen.seed}"
-                + chosen.options
-                + (f" --until '{chosen.until}'" if chosen.until else ""),
-                recipe="",
-                seeds={"sampling": choice.seed, "suite": chosen.seed},
-                seconds=clock.seconds,
-                versions=versions(),
-            ),
+        name = policy_name(choice)
+        measured = replace(chosen, n=rounds(episodes)) if chosen.until else chosen
+        asked = f"offswitch measure {_asked(choice)} --n {chosen.n} --suite-seed {chosen.seed}{chosen.options}"
+        written = Provenance(
+            command=asked + (f" --until '{chosen.until}'" if chosen.until else ""),
+            recipe="",
+            seeds={"sampling": choice.seed, "suite": chosen.seed},
+            seconds=clock.seconds,
+            versions=versions(),
         )
+        limits = (*_office(chosen, out), *LIMITS[1:3], *_stopped(chosen, episodes))
+        card = single_card(f"Measurement of {name}", name, measured, families, spec, episodes, limits, written)
+        card = replace(card, trained_on=tuple(Trained(*one) for one in (trained.trained_on if trained else {}).items()))
         return card, write(card, out)
+
+
+def single_card(
+    title: str,
+    name: str,
+    chosen: Suite,
+    families: Mapping[str, Family],
+    spec: Spec,
+    episodes: Sequence[Episode],
+    limits: Sequence[str],
+    provenance: Provenance,
+) -> Card:
+    """What one model, called `name`, did in a suite, without any training of ours."""
+    return Card(
+        title=title,
+        date=datetime.now(UTC).date().isoformat(),
+        subject="model",
+        spec=f"{spec.name} {spec.version}",
+        suite=card_suite(chosen, families),
+        before=Arm("measured", name, summarise(episodes)),
+        after=None,
+        control=None,
+        changes={},
+        trained_on=(),
+        shallow=shallow_rows(chosen, families),
+        examples=choose(episodes),
+        bars=(),
+        limits=tuple(limits),
+        provenance=provenance,
+    )
+
+
+def _office(chosen: Suite, out: Path) -> Sequence[str]:
+    """Where it was, and what of that can be checked."""
+    if chosen.tier == "simulated":
+        return LIMITS[:1]
+    return "The office is small and its services are thin, so a model may notice it.", head_line(out), watch_line(out)
 
 
 def _real(families: Mapping[str, Family], report: Report) -> dict[str, Family]:
@@ -99,9 +120,9 @@ def _real(families: Mapping[str, Family], report: Report) -> dict[str, Family]:
     return {id: family for id, family in families.items() if id not in refused}
 
 
-def _rounds(episodes: Sequence[Episode]) -> int:
+def rounds(episodes: Sequence[Episode]) -> int:
     """Scenarios that were played of each family."""
-    return max(Counter(episode.family for episode in episodes if not episode.pressured).values(), default=0)
+    return max(Counter((episode.family, episode.pressured) for episode in episodes).values(), default=0)
 
 
 def _stopped(chosen: Suite, episodes: Sequence[Episode]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Lend worlds to whatever agent calls: one on standard input and output, or a suite of them over HTTP.
 
-A world that nobody called leaves no record. Every other one is judged and kept when it ends, and when the server is stopped.
+A world that nobody called leaves no record. Every other one is judged and kept when it ends, and when the server is stopped;
+over HTTP a card comes last.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from offswitch.errors import OutputError
 from offswitch.jobs.folder import run_folder, told_plainly, write_whole
@@ -22,18 +24,27 @@ from offswitch.jobs.measure import Suite, keep_columns, keep_log
 from offswitch.jobs.report import Report
 from offswitch.jobs.settings import marked
 from offswitch.measure.record import Episode as Record
-from offswitch.measure.record import record, to_json
+from offswitch.measure.record import from_json, record, to_json
 from offswitch.rollout.episode import Episode
 from offswitch.rollout.guest import Guest
 from offswitch.scenarios.family import Family
 from offswitch.scenarios.scenario import Scenario
 
+if TYPE_CHECKING:
+    from offswitch.card.card import Written
+    from offswitch.spec.spec import Spec
+
 Say = Callable[[str], None]
+AGENT = "an agent over MCP"
+"""What logs and cards call it."""
 _STOPPED = "the server was stopped before the agent said that it was done"
 
 
 def serve_stdio(scenario: Scenario, chosen: Suite, out: Path, report: Report) -> None:
-    """One world on standard input and output. The client's closing its end, or SIGTERM, means that the agent is done."""
+    """One world on standard input and output. The client's closing its end, or SIGTERM, means that the agent is done.
+
+    A card is left to `served_card`: a client ends its servers within seconds.
+    """
     from offswitch.adapters.mcp import over_stdio
 
     guest = Guest(Episode(scenario, chosen.limit, chosen.kept))
@@ -45,7 +56,8 @@ def serve_stdio(scenario: Scenario, chosen: Suite, out: Path, report: Report) ->
             stem = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
             path = out / "episodes" / stem / "0000.jsonl"
             report.say(_kept(guest, path))
-            keep_log(path.parent, out / f"{stem}.eval", "an agent over MCP", replace(chosen, n=1))
+            keep_log(path.parent, out / f"{stem}.eval", AGENT, replace(chosen, n=1))
+            report.say(f"for a card of all that is there: offswitch serve --card --out {out}")
 
     def stopped() -> None:
         done()
@@ -68,11 +80,14 @@ def serve_http(
     address: tuple[str, int],
     chosen: Suite,
     families: Mapping[str, Family],
+    spec: "Spec",
     out: Path,
     report: Report,
     say: Say,
 ) -> None:
     """Every world of a suite at a URL of its own, until all have ended or SIGTERM; what `out` holds is not served again.
+
+    Then a card of all that were visited is written.
 
     `say` is given one JSON object a world: the URLs of its MCP server, of its task and of its end.
     """
@@ -88,8 +103,9 @@ def serve_http(
         if any((out / "episodes").glob("*.jsonl")):
             for name in ("episodes.eval", "episodes.parquet"):
                 (out / name).unlink(missing_ok=True)  # of an earlier part of the same run
-            keep_log(out / "episodes", out / "episodes.eval", "an agent over MCP", chosen)
+            keep_log(out / "episodes", out / "episodes.eval", AGENT, chosen)
             keep_columns(out / "episodes", out / "episodes.parquet")
+            report.say(f"card: {served_card(chosen, families, spec, out, len(wanted)).html}")
 
 
 async def _house(address: tuple[str, int], guests: Mapping[Path, Guest], report: Report, say: Say) -> None:
@@ -129,6 +145,26 @@ def _kept(guest: Guest, path: Path) -> str:
     judged = record(guest.episode.trajectory())
     write_whole(path, to_json(judged) + "\n")
     return f"{path}: {verdict_line(judged)}"
+
+
+def served_card(chosen: Suite, families: Mapping[str, Family], spec: "Spec", out: Path, offered: int = 0) -> "Written":
+    """Write the card of all worlds in `out` that have ended, of `offered` ones. Raises `OutputError` where there is none."""
+    from offswitch.card.card import Provenance, write
+    from offswitch.jobs.bare import rounds, single_card
+    from offswitch.jobs.harden import LIMITS, versions
+
+    paths = sorted((out / "episodes").rglob("*.jsonl"))
+    episodes = [from_json(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+    if not episodes:
+        raise OutputError(f"no world that was served has ended in {out}; see offswitch serve --help")
+    there = {id: families[id] for id in dict.fromkeys(episode.family for episode in episodes) if id in families}
+    limits = [*LIMITS[:3], "Who called in, and with which model, is not known here."]
+    if len(episodes) < offered:
+        limits.append(f"{len(episodes)} of {offered} worlds of this suite were visited.")
+    seen = replace(chosen, n=rounds(episodes), only=tuple(there))
+    command = f"offswitch serve --suite-seed {chosen.seed}{chosen.options}"
+    served = Provenance(command, "", {"suite": chosen.seed}, {}, versions())
+    return write(single_card("An agent that called in", AGENT, seen, there, spec, episodes, limits, served), out)
 
 
 def verdict_line(judged: Record) -> str:
