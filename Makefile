@@ -26,6 +26,9 @@ docs: $(READY)  ## regenerate the pages that are written from files and code
 	$(BIN)/python -m offswitch.measure.labelled.datasheet > docs/labelled.md
 	$(BIN)/python -m offswitch.measure.powered_figure > docs/powered.svg
 
+docs/card.png: runs/demo/card.html  ## the picture in the README; needs chromium
+	chromium --headless --no-sandbox --hide-scrollbars --window-size=1080,945 --screenshot=$@ $(abspath $<)
+
 clean:
 	rm -rf $(VENV) runs
 
