@@ -48,9 +48,9 @@ def apart(start: Path, one: Path, two: Path) -> float:
     return between / moved
 
 
-def in_shards(work: Work, scratch: Path) -> None:
-    """The stage as `--on fsdp` has it, in two CPU processes."""
-    scratch.mkdir(parents=True)
+def in_shards(work: Work, scratch: Path, killed_at: int = 0) -> None:
+    """The stage as `--on fsdp` has it, in two CPU processes; killed as soon as the checkpoint of a step is whole."""
+    scratch.mkdir(parents=True, exist_ok=True)
     (scratch / "work.pickle").write_bytes(pickle.dumps(work))
     shipped = (files("offswitch.train") / "accelerate" / "fsdp.yaml").read_text(encoding="utf-8")
     here = shipped.replace("use_cpu: false", "use_cpu: true").replace("mixed_precision: bf16", "mixed_precision: 'no'")
@@ -59,8 +59,39 @@ def in_shards(work: Work, scratch: Path) -> None:
     command += ["--num_processes", "2", "--main_process_port", "0", str(Path(__file__).with_name("sharded.py"))]
     with (scratch / "log").open("w") as log:
         process = subprocess.Popen([*command, str(scratch / "work.pickle")], stdin=subprocess.PIPE, stdout=log, stderr=log)
-        assert process.wait() == 0, (scratch / "log").read_text()
+        if killed_at:
+            wait_for(scratch / f"checkpoint-{killed_at}" / "trainer_state.json", process)
+            process.kill()
+        assert process.wait() == (-signal.SIGKILL if killed_at else 0), (scratch / "log").read_text()
     process.communicate()
+    wait_for_the_end_of(scratch / "work.pickle")
+
+
+def wait_for(file: Path, process: "subprocess.Popen[bytes]") -> None:
+    while not file.exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+
+
+def at_work(told: Path) -> list[int]:
+    """Processes with that file on their command line."""
+    found = []
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            line = Path("/proc", process, "cmdline").read_bytes()
+        except OSError:  # it has ended
+            continue
+        if str(told).encode() in line:
+            found.append(int(process))
+    return found
+
+
+def wait_for_the_end_of(told: Path) -> None:
+    """Of all processes with that file on their command line."""
+    until = time.monotonic() + 60
+    while at_work(told):
+        assert time.monotonic() < until
+        time.sleep(0.1)
 
 
 @pytest.mark.slow
@@ -73,6 +104,20 @@ def test_a_model_in_two_parts_learns_what_a_whole_one_learns(
     one = train(recipe(stage), tiny, tmp_path / "one", FAMILIES, 0, Silent(), "tiny")
     rows = tuple(stage_rows(stage, offline(FAMILIES, 0))) if stage.data else ()
     in_shards(Work(stage, tiny, tmp_path / "two", FAMILIES, 0, rows), tmp_path / "two.work")
+    assert apart(tiny, one, tmp_path / "two") < 0.001
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lora", [None, Lora(rank=4, alpha=8)], ids=["full", "lora"])
+def test_a_killed_stage_of_a_model_in_two_parts_goes_on(tiny: Path, tmp_path: Path, lora: Lora | None) -> None:
+    stage = SFT.model_copy(update={"demonstrations": 150, "replay": 150, "batch": 2, "lora": lora})
+    one = train(recipe(stage), tiny, tmp_path / "one", FAMILIES, 0, Silent(), "tiny")
+    work, scratch = Work(stage, tiny, tmp_path / "two", FAMILIES, 0, ()), tmp_path / "two.work"
+    in_shards(work, scratch, killed_at=100)
+    assert not (tmp_path / "two").exists()
+    in_shards(work, scratch)
+    assert "[110, 150" in (scratch / "log").read_text()
+    assert "[100, 150" not in (scratch / "log").read_text()
     assert apart(tiny, one, tmp_path / "two") < 0.001
 
 
@@ -128,33 +173,15 @@ def test_a_killed_run_takes_its_processes_with_it_and_goes_on_to_the_same_weight
 
     assert begin(tmp_path / "whole").wait() == 0
     killed, work = begin(tmp_path / "killed"), tmp_path / "killed" / "0-sft.work"
-    while not (work / "checkpoint-200" / "trainer_state.json").exists():
-        assert killed.poll() is None
-        time.sleep(0.02)
-    killed.send_signal(signal.SIGKILL)
+    wait_for(work / "checkpoint-200" / "trainer_state.json", killed)
+    killed.kill()
     killed.wait()
-    until = time.monotonic() + 30
-    while at_work(work / "work.pickle"):
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    wait_for_the_end_of(work / "work.pickle")
     assert not (tmp_path / "killed" / "0-sft").exists()
     again = begin(tmp_path / "killed")
     assert again.wait() == 0
     whole, gone_on = weights(tmp_path / "whole" / "0-sft"), weights(tmp_path / "killed" / "0-sft")
     assert all(torch.equal(tensor, gone_on[name]) for name, tensor in whole.items())
-
-
-def at_work(told: Path) -> list[int]:
-    """Processes with that file on their command line."""
-    found = []
-    for process in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            line = Path("/proc", process, "cmdline").read_bytes()
-        except OSError:  # it has ended
-            continue
-        if str(told).encode() in line:
-            found.append(int(process))
-    return found
 
 
 @pytest.mark.parametrize(("log", "told"), [("Signal 9 (SIGKILL) received", "memory is used up"), ("?", "before its time")])

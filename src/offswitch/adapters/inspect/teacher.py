@@ -10,8 +10,6 @@ from offswitch.adapters.inspect.ledger import Ledger
 from offswitch.errors import ModelError
 
 _RETRIES = 6
-_FIRST = 1
-"""Retries until the first answer has come: a server that is not there is told in seconds, not minutes."""
 _LONGEST = 2000
 
 
@@ -46,9 +44,8 @@ class InspectTeacher:
         return [found if isinstance(found, str) else None for found in done]
 
     async def _one(self, prompt: str) -> str | None:
-        config = self._config if self.ledger.calls else self._config.merge(GenerateConfig(max_retries=_FIRST))
         try:
-            output = await self.ledger.generate(self._model, prompt, (), config)
+            output = await self.ledger.generate(self._model, prompt, (), self._config)
         except ModelError:
             raise
         except Exception as error:  # every provider has its own
