@@ -8,13 +8,12 @@ way. Tokens are counted as if each episode and each tree had been alone.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from offswitch.measure.progress import settled
-from offswitch.measure.tree import Speaker, Tree, growth, lottery
+from offswitch.measure.tree import Speaker, Tree, growth
 from offswitch.measure.turn import Branch, Turn, told
 from offswitch.rollout.episode import Episode
 from offswitch.rollout.policy import PolicyFailure
@@ -22,7 +21,7 @@ from offswitch.rollout.twins import past
 from offswitch.scenarios.scenario import Scenario
 
 if TYPE_CHECKING:
-    from offswitch.measure.tree import Floats, Follow, Growth, Ints
+    from offswitch.measure.tree import Growth, Ints
 
 _CROWD, _TOGETHER = 20_000, 50  # plain episodes, and trees, that are drawn side by side: what memory holds
 
@@ -54,86 +53,72 @@ def forest(speaker: Speaker, growths: Sequence["Growth"]) -> list[Tree]:
     return [trees[i] for i in range(len(growths))]
 
 
-def plain(end: int, n: int, dice: np.random.Generator, longest: int) -> "Growth":
-    """`n` plain turns: a tree whose weights are counts."""
-    return growth(end, partial(_split, dice=dice), longest, float(n))
-
-
-def _split(counts: "Floats", chances: "Floats", dice: np.random.Generator) -> "tuple[Ints, Ints, Floats]":
-    alone, several = np.flatnonzero(counts == 1), np.flatnonzero(counts > 1)
-    below = chances[alone].cumsum(axis=1)
-    one = (below <= dice.random((len(alone), 1)) * below[:, -1:]).sum(axis=1)
-    found = dice.multinomial(counts[several].astype(np.int64), _whole(chances[several]))
-    rows, tokens = np.nonzero(found)
-    parents = np.concatenate([alone, several[rows]])
-    return parents, np.concatenate([one, tokens]), np.concatenate([np.ones(len(alone)), found[rows, tokens]])
-
-
-def _whole(chances: "Floats") -> "Floats":
-    """Rows that sum to 1 to the last digit, as the dice want them."""
-    return chances / chances.sum(axis=1, keepdims=True)
-
-
 @dataclass(frozen=True)
-class Met:
-    """What one scenario gave."""
+class Plain:
+    """Plain episodes of one scenario, up to the end of the turn after the message."""
 
     true: int
-    """Plain episodes with a harmful act in the turn after the message."""
+    """With a harmful act in that turn."""
     n: int
     turn: float
     """Tokens of such a turn, on average."""
     past: float
     """Tokens before it, the prompt and all, on average."""
-    trees: tuple[tuple[float, ...], ...]
-    """For each setting of `least`: the value of each tree, after a past of its own."""
-    fed: tuple[float, ...]
-    """Tokens of a tree, on average, for each setting; the past not counted."""
-    asked: int
-    """Tokens that the model was really given."""
+
+
+@dataclass(frozen=True)
+class Grown:
+    """Trees of one scenario with one setting of `least`, each after a past of its own."""
+
+    values: tuple[float, ...]
+    throws: tuple[int, ...]
+    """That led to harm, in each tree."""
+    fed: float
+    """Tokens of a tree, on average; the past not counted."""
 
 
 @dataclass
 class Stand:
-    """Where some plain episodes, and some trees of each setting, wait for the turn after the message."""
+    """Where some plain episodes, or some trees, wait for the turn after the message."""
 
     episode: Episode
-    plain: int
-    trees: tuple[tuple[int, ...], ...]
-    """Numbers of trees."""
+    numbers: tuple[int, ...]
+    """Which of them."""
 
 
-def meet(policy: Any, scenario: Scenario, n: int, trees: int, leasts: Sequence[float], seed: int) -> Met:
-    """`n` plain episodes up to the end of the turn after the message, and `trees` trees for each of `leasts`."""
-    dice, before = np.random.default_rng(seed), policy.fed
-    values = [np.zeros(trees) for _ in leasts]
-    fed, turns, pasts, true = np.zeros(len(leasts)), 0.0, 0.0, 0
-    for stand in stands(policy, scenario, n, trees, len(leasts), dice):
+def crowd(policy: Any, scenario: Scenario, n: int, dice: np.random.Generator) -> Plain:
+    """`n` plain episodes."""
+    turns, pasts, true = 0.0, 0.0, 0
+    for stand in stands(policy, scenario, n, dice):
         if stand.episode.ending is not None:
-            harm = bool(settled(stand.episode).value)
-            true += stand.plain * harm
-            for mine, kept in zip(stand.trees, values, strict=True):
-                kept[list(mine)] = harm
+            true += len(stand.numbers) * bool(settled(stand.episode).value)
             continue
         ids, harmful = policy.row(stand.episode).ids, Harm(policy, stand.episode)
-        for some in _parts(stand.plain, _CROWD):
-            (crowd,) = _grown(policy, ids, [partial(_split, dice=dice)], float(some))
-            true += round(harmful.of(crowd))
-            turns += sum(leaf.weight * len(leaf.tokens) for leaf in crowd.leaves)
-            pasts += some * len(ids)
-        for j, (least, mine) in enumerate(zip(leasts, stand.trees, strict=True)):
-            for start in range(0, len(mine), _TOGETHER):
-                these = list(mine[start : start + _TOGETHER])
-                grown = _grown(policy, ids, [partial(lottery, least=least, dice=dice)] * len(these), 1.0)
-                values[j][these] = [harmful.of(tree) for tree in grown]
-                fed[j] += sum(tree.fed for tree in grown)
-    kept = tuple(tuple(part.tolist()) for part in values)
-    return Met(true, n, turns / n, pasts / n, kept, tuple((fed / max(1, trees)).tolist()), policy.fed - before)
+        pasts += len(stand.numbers) * len(ids)
+        for some in _parts(len(stand.numbers), _CROWD):
+            speaker = policy.speaker(ids)
+            (drawn,) = forest(speaker, [growth(speaker.end, 1.0, dice, policy.max_new_tokens, some)])
+            true += harmful.of(drawn)[1]
+            turns += sum(leaf.weight * len(leaf.tokens) for leaf in drawn.leaves)
+    return Plain(true, n, turns / n, pasts / n)
 
 
-def _grown(policy: Any, ids: Sequence[int], follows: Sequence["Follow"], weight: float) -> list[Tree]:
-    speaker = policy.speaker(ids)
-    return forest(speaker, [growth(speaker.end, follow, policy.max_new_tokens, weight) for follow in follows])
+def trees(policy: Any, scenario: Scenario, n: int, least: float, dice: np.random.Generator) -> Grown:
+    """`n` trees."""
+    values, throws, fed = np.zeros(n), np.zeros(n, dtype=np.int64), 0
+    for stand in stands(policy, scenario, n, dice):
+        if stand.episode.ending is not None:
+            values[list(stand.numbers)] = bool(settled(stand.episode).value)
+            continue
+        ids, harmful = policy.row(stand.episode).ids, Harm(policy, stand.episode)
+        for start in range(0, len(stand.numbers), _TOGETHER):
+            these = stand.numbers[start : start + _TOGETHER]
+            speaker = policy.speaker(ids)
+            grown = forest(speaker, [growth(speaker.end, least, dice, policy.max_new_tokens) for _ in these])
+            for i, tree in zip(these, grown, strict=True):
+                values[i], throws[i] = harmful.of(tree)
+                fed += tree.fed
+    return Grown(tuple(values.tolist()), tuple(throws.tolist()), fed / n)
 
 
 def _parts(n: int, most: int) -> list[int]:
@@ -141,13 +126,14 @@ def _parts(n: int, most: int) -> list[int]:
 
 
 class Harm:
-    """How much weight of a tree is on harmful turns; each turn is judged once."""
+    """How much weight of a tree, and how many throws, are on harmful turns; each turn is judged once."""
 
     def __init__(self, policy: Any, episode: Episode) -> None:
         self._policy, self._episode, self._known = policy, episode, dict[tuple[int, ...], bool]()
 
-    def of(self, tree: Tree) -> float:
-        return sum(leaf.weight for leaf in tree.leaves if leaf.ended and self._harmful(leaf.tokens))
+    def of(self, tree: Tree) -> tuple[float, int]:
+        harmful = [leaf for leaf in tree.leaves if leaf.ended and self._harmful(leaf.tokens)]
+        return sum(leaf.weight for leaf in harmful), sum(leaf.throws for leaf in harmful)
 
     def _harmful(self, tokens: tuple[int, ...]) -> bool:
         known = self._known.get(tokens)
@@ -164,33 +150,25 @@ def said(policy: Any, episode: Episode, tokens: Sequence[int]) -> Episode:
     return twin
 
 
-def stands(policy: Any, scenario: Scenario, n: int, trees: int, settings: int, dice: np.random.Generator) -> list[Stand]:
-    """Pasts up to the message, with how many plain episodes and which trees came through each."""
+def stands(policy: Any, scenario: Scenario, n: int, dice: np.random.Generator) -> list[Stand]:
+    """Pasts up to the message, and which of `n` plain episodes came through each."""
     opening = past(scenario)
-    waiting = [Stand(opening, n, tuple(tuple(range(trees)) for _ in range(settings)))]
+    waiting = [Stand(opening, tuple(range(n)))]
     for _ in range(opening.limit):
         waiting = [one for stand in waiting for one in _lived(policy, stand, dice)]
-    return [Stand(one.episode.onward(12), one.plain, one.trees) for one in waiting]
+    return [Stand(one.episode.onward(12), one.numbers) for one in waiting]
 
 
 def _lived(policy: Any, stand: Stand, dice: np.random.Generator) -> list[Stand]:
     """One turn of the past."""
     if stand.episode.ending is not None:
         return [stand]
-    row = policy.row(stand.episode)
-    speaker = policy.speaker(row.ids)
-    counts = [stand.plain, *map(len, stand.trees)]
-    grown = forest(speaker, [plain(speaker.end, count, dice, policy.max_new_tokens) for count in counts])
-    ways: dict[tuple[int, ...], list[int]] = {}
-    for i, tree in enumerate(grown):
-        for leaf in tree.leaves:
-            if leaf.weight:
-                ways.setdefault(leaf.tokens, [0] * len(counts))[i] = int(leaf.weight)
-    left = [list(dice.permutation(mine)) for mine in stand.trees]
-    after = []
-    for tokens, (alone, *some) in ways.items():
-        mine = tuple(tuple(int(rest.pop()) for _ in range(k)) for rest, k in zip(left, some, strict=True))
-        after.append(Stand(_after(policy, stand.episode, tokens, speaker.end), alone, mine))
+    speaker = policy.speaker(policy.row(stand.episode).ids)
+    (drawn,) = forest(speaker, [growth(speaker.end, 1.0, dice, policy.max_new_tokens, len(stand.numbers))])
+    left, after = dice.permutation(stand.numbers).tolist(), []
+    for leaf in drawn.leaves:
+        mine, left = left[: leaf.throws], left[leaf.throws :]
+        after.append(Stand(_after(policy, stand.episode, leaf.tokens, speaker.end), tuple(mine)))
     return after
 
 

@@ -1,34 +1,68 @@
-"""Rare-event estimators against the truth: on toys whose rates are computed, and on a model against brute force.
+"""Rare-event estimators on toys whose true rates are computed; `bench.validation` holds them to the truth on a model.
 
     python -m bench.rare [--repeats N]
-    python -m bench.rare --model FOLDER --episodes N --out FOLDER     (resumes; splits N over families and scenarios)
 
-Toys: bias, how often the 95% interval holds the truth, and how many times fewer tokens (trees) or decisions (splitting) than
-plain episodes it takes for the same variance. Model: a harmful act in the turn after the message, family by family, by trees
-and by brute force on the very same scenarios.
+Bias, how often the 95% interval holds the truth, and how many times fewer tokens (trees) or decisions (splitting) than
+plain episodes it takes for the same variance. Then the design of `offswitch rare`, two trees for each of many scenarios, with
+harm that is followed exactly, and with pasts that decide.
 """
 
 import argparse
 import json
-from pathlib import Path
+from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from bench.dice import steps
 from bench.toy import LENGTH, toy, violates
-from offswitch.jobs.folder import write_whole
-from offswitch.measure.estimate import exact
 from offswitch.measure.rare import weighted_rate
 from offswitch.measure.splitting import split
 from offswitch.measure.tree import grow
 from offswitch.scenarios.family import load_families
-from offswitch.scenarios.scenario import Scenario, draw
+from offswitch.scenarios.scenario import draw
 
 RATES = {0.01: 0.003, 0.001: 0.001, 0.0002: 0.0003}
 """True rates, and below which probability a tree plays roulette."""
 TREES, REPLICATES, POOL, EFFORT, LIMIT = 30, 20, 240, 48, 8
 LADDER = (0.25, 0.7, 1.0)
+MIX = (0.02, 0.005, 0.002, 0.001, 0.0003, 0.0001)
+"""Rates of the toys in a design."""
+GROWN = 200
+"""Trees of each, from which designs draw."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """Two trees for each scenario."""
+
+    name: str
+    rates: tuple[float, ...]
+    """Of `MIX`, one for each scenario: harm that only throws find."""
+    least: float
+    sure: tuple[float, ...] = (0.0,)
+    """Harm beside it that is followed exactly; repeated over the scenarios."""
+    past: tuple[float, float] = (0.0, 0.0)
+    """Chance of another past, and the harm that then comes on top, exactly."""
+
+
+DESIGNS = tuple(
+    design
+    for least in (0.003, 0.001)
+    for design in (
+        Design("12 scenarios, harm by throws", MIX * 2, least),
+        Design("12 scenarios, low rates", MIX[3:] * 4, least),
+        Design("12 scenarios, 85% of harm exact", MIX[2:5] * 4, least, (0.015, 0.005, 0.0)),
+        Design("12 scenarios, throws in one of them", (MIX[0], *(MIX[5],) * 11), least, (0.05,)),
+        Design("12 scenarios, half the harm in one", (0.005, 0.001, *(0.0003,) * 10), least),
+        Design("12 scenarios, all but a tenth in two", (0.005, 0.005, *(0.0001,) * 10), least),
+        Design("100 scenarios, harm by throws", (MIX * 17)[:100], least),
+        Design("12 scenarios, a past in two decides", MIX[2:5] * 4, least, (0.01,), (0.5, 0.001)),
+        Design("12 scenarios, a past in five decides", MIX[2:5] * 4, least, (0.01,), (0.2, 0.01)),
+        Design("12 scenarios, a past in twenty decides", MIX[2:5] * 4, least, (0.01,), (0.05, 0.03)),
+    )
+)
 
 
 def trees(rate: float, least: float, repeats: int) -> dict[str, Any]:
@@ -38,7 +72,7 @@ def trees(rate: float, least: float, repeats: int) -> dict[str, Any]:
     for _ in range(repeats):
         grown = [grow(model, least, dice) for _ in range(TREES)]
         values = [sum(leaf.weight for leaf in tree.leaves if violates(leaf.tokens)) for tree in grown]
-        found = weighted_rate([values], least, "tree")
+        found = weighted_rate([values], least, "tree")  # no harm of these toys is followed exactly
         assert found is not None
         held += found.low <= rate <= found.high
         fed += sum(tree.fed for tree in grown)
@@ -66,62 +100,34 @@ def climbs(rate: float, repeats: int) -> dict[str, Any]:
     return {**row, "mean": float(np.mean(values)), "error": float(np.std(values) / POOL**0.5)}
 
 
+def designs(repeats: int) -> list[dict[str, Any]]:
+    """How often the interval holds, for each of `DESIGNS`."""
+    dice, grown = np.random.default_rng(0), dict[tuple[float, float], list[int]]()
+    for rate, least in product(MIX, sorted({design.least for design in DESIGNS})):
+        trees_ = [grow(toy(rate), least, dice) for _ in range(GROWN)]
+        grown[rate, least] = [sum(leaf.throws for leaf in tree.leaves if violates(leaf.tokens)) for tree in trees_]
+    return [_held(design, grown, repeats) for design in DESIGNS]
+
+
+def _held(design: Design, grown: dict[tuple[float, float], list[int]], repeats: int) -> dict[str, Any]:
+    dice, n = np.random.default_rng(0), len(design.rates)
+    sure, (chance, more) = np.resize(design.sure, n)[:, None], design.past
+    mean = np.mean([np.mean(grown[rate, design.least]) for rate in design.rates])  # drawn from these, they are the truth
+    truth = float(design.least * mean + sure.mean() + chance * more)
+    found = []
+    for _ in range(repeats):
+        thrown = design.least * np.array([dice.choice(grown[rate, design.least], 2) for rate in design.rates])
+        values = thrown + sure + more * (dice.random(thrown.shape) < chance)
+        found.append(weighted_rate(values.tolist(), design.least, "tree", thrown.tolist()))
+    ends = np.array([(one.low, one.high) for one in found if one is not None])
+    low, high = ends.T
+    held, width = float(np.mean((low <= truth) & (truth <= high))), float(np.mean(high - low))
+    return {"design": design.name, "least": design.least, "truth": truth, "coverage": held, "width": width}
+
+
 def _row(method: str, rate: float, means: list[float], coverage: float, gain: float) -> dict[str, Any]:
     error = float(np.std(means) / len(means) ** 0.5)
     return {"method": method, "rate": rate, "mean": float(np.mean(means)), "error": error, "coverage": coverage, "gain": gain}
-
-
-def against_brute_force(model: str, episodes: int, out: Path, n: int = 4, least: float = 0.001) -> list[dict[str, Any]]:
-    """A row for each held-out family; what `out` holds already is not played again."""
-    from offswitch.adapters.hf import load, use_threads
-
-    use_threads(1)
-    policy = load(model)
-    families = [family for family in load_families().values() if family.split == "heldout"]
-    rows = []
-    for family in families:
-        path = out / f"{family.id}.json"
-        if not path.exists():
-            scenarios = draw(family, n, 1)
-            each = -(-episodes // (n * len(families)))
-            found = {**brute(policy, scenarios, each), **enumerated(policy, scenarios, least)}
-            write_whole(path, json.dumps({"family": family.id, "asked": [episodes, n, least], **found}) + "\n")
-        row = json.loads(path.read_text(encoding="utf-8"))
-        if row["asked"] != [episodes, n, least]:
-            raise SystemExit(f"{path} was made with other settings; choose another --out")
-        rows.append(row)
-    return rows
-
-
-def brute(policy: Any, scenarios: list[Scenario], each: int) -> dict[str, Any]:
-    """Harmful acts in the turn after the message, in `each` plain episodes of each scenario."""
-    from offswitch.measure.turn import Branch, Turn, told
-    from offswitch.rollout.twins import past
-
-    true, fed = 0, policy.fed
-    for start in range(0, each, 256):
-        pasts = [past(s, 12, 1 + start + i) for s in scenarios for i in range(min(256, each - start))]
-        policy.play(pasts)
-        turns = [one.onward(one.decisions + 1, draw=one.draw) for one in pasts]
-        policy.play([one for one in turns if one.ending is None])
-        true += sum(told(Turn((Branch(one, 1.0),), 0)).value > 0 for one in turns)
-    return {"true": true, "n": each * len(scenarios), "brute_fed": policy.fed - fed}
-
-
-def enumerated(policy: Any, scenarios: list[Scenario], least: float, repeats: int = 6) -> dict[str, Any]:
-    """The same by trees, `repeats` for each scenario, after pasts of their own."""
-    from offswitch.measure.turn import told
-    from offswitch.rollout.twins import past
-
-    values, fed = [], policy.fed
-    for scenario in scenarios:
-        pasts = [past(scenario, 12, 10_000 + i) for i in range(repeats)]
-        policy.play(pasts)
-        going = [one.onward(12, draw=one.draw) for one in pasts]
-        values.append([told(policy.turn(one, least, i)).value if one.ending is None else 0.0 for i, one in enumerate(going)])
-    found = weighted_rate(values, least, "tree")
-    assert found is not None
-    return {"point": found.point, "low": found.low, "high": found.high, "tree_fed": policy.fed - fed}
 
 
 def show_toys(repeats: int) -> list[dict[str, Any]]:
@@ -133,32 +139,18 @@ def show_toys(repeats: int) -> list[dict[str, Any]]:
             rows.append(row)
             told = f"{100 * row['mean']:.4f}% ({100 * row['error']:.4f})"
             print(f"{row['method']:<12}{100 * rate:>8.2f}%{told:>22}{row['coverage']:>18.1%}{row['gain']:>14.1f}", flush=True)
-    return rows
-
-
-def show_model(model: str, episodes: int, out: Path) -> list[dict[str, Any]]:
-    rows = against_brute_force(model, episodes, out)
-    print("family                 brute force, %                 tree, %                     tokens: brute      tree   agree")
-    for row in rows:
-        low, high = exact(row["true"], row["n"])
-        agree = low <= row["high"] and row["low"] <= high
-        one = f"{100 * row['true'] / row['n']:.3f} [{100 * low:.3f}, {100 * high:.3f}]"
-        two = f"{100 * row['point']:.4f} [{100 * row['low']:.4f}, {100 * row['high']:.4f}]"
-        print(
-            f"{row['family']:<20}{one:>26}{two:>30}{row['brute_fed']:>15,}{row['tree_fed']:>10,}{'yes' if agree else 'NO':>8}"
-        )
+    print("\ntwo trees a scenario                     least   true rate   interval holds   mean width, points")
+    for row in designs(4 * repeats):
+        rows.append(row)
+        figures = f"{100 * row['truth']:>11.3f}%{row['coverage']:>17.1%}{100 * row['width']:>21.4f}"
+        print(f"{row['design']:<40}{row['least']:>6}{figures}", flush=True)
     return rows
 
 
 def main() -> None:
     asked = argparse.ArgumentParser(prog="python -m bench.rare")
     asked.add_argument("--repeats", type=int, default=250)
-    asked.add_argument("--model")
-    asked.add_argument("--episodes", type=int, default=200_000)
-    asked.add_argument("--out", type=Path, default=Path("runs/bench-rare"))
-    told = asked.parse_args()
-    rows = show_model(told.model, told.episodes, told.out) if told.model else show_toys(told.repeats)
-    print(json.dumps(rows))
+    print(json.dumps(show_toys(asked.parse_args().repeats)))
 
 
 if __name__ == "__main__":

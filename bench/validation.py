@@ -1,32 +1,35 @@
 """Rare events on the organism against brute force, at three rates: is the interval right, and what does it save?
 
-    python -m bench.validation --out FOLDER [--episodes N] [--trees N] [--rate R] [--report FILE]
+    python -m bench.validation --out FOLDER [--episodes N] [--trees N] [--draw K ...] [--rate R] [--report FILE]
 
 Makes a small organism, hardens it for a while, and blends the two (`bench.blend`) until a pilot of trees finds the wanted
 rates. Then, for each rate and scenario: plain episodes up to the end of the turn after the message (`bench.crowd`), and
-trees. Every finished scenario is kept in FOLDER, so that a killed study goes on. `--report` writes the table in docs/rare.md.
+trees. Every finished scenario is kept in FOLDER, so that a killed study goes on. Another `--draw` grows fresh trees against
+the same plain episodes; several are taken together. `--report` writes the table in docs/rare.md.
 """
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench.blend import blend, ends, share_for
-from bench.crowd import Met, meet
+from bench.crowd import Grown, Plain, crowd, trees
 from offswitch.jobs.folder import write_whole
 from offswitch.jobs.report import Report, Shown
 from offswitch.measure.estimate import exact, wilson
 from offswitch.measure.rare import FEW, events, weighted_rate
 from offswitch.scenarios.family import Family, Safe, load_families
-from offswitch.scenarios.scenario import Scenario, draw
+from offswitch.scenarios.scenario import Scenario
+from offswitch.scenarios.scenario import draw as drawn
 
-RATES = {0.01: 1, 0.001: 1, 0.0002: 5}
-"""Wanted rates, and how many times `--episodes` each gets: where events are fewer, the truth needs more."""
+RATES = {0.01: 1, 0.001: 10, 0.0002: 5}
+"""Wanted rates, and how many times `--episodes` each gets: so many that the truth is surer than any one estimate."""
 LEASTS = {0.01: (0.003, 0.001), 0.001: (0.001, 0.0003), 0.0002: (0.001, 0.0003)}
 """Settings of `offswitch rare --least` for each rate; 0.001 is its default."""
 REPEATS = 2
@@ -52,12 +55,23 @@ def chosen(families: Mapping[str, Family], study: Study) -> list[Scenario]:
     Where the right act is a report in free words, an organism as small as this is unsure of every word.
     """
     kept = [f for f in families.values() if f.split == "train" and f.safe is Safe.CONTINUE]
-    return [scenario for family in kept for scenario in draw(family, study.scenarios, 1)]
+    return [scenario for family in kept for scenario in drawn(family, study.scenarios, 1)]
 
 
-def run(study: Study, out: Path, report: Report, rates: Sequence[float] = tuple(RATES)) -> dict[float, list[Met]]:
+@dataclass(frozen=True)
+class Met:
+    """What one scenario gave."""
+
+    plain: Plain
+    trees: tuple[Grown, ...]
+    """For each setting of `least`."""
+
+
+def run(
+    study: Study, out: Path, report: Report, rates: Sequence[float] = tuple(RATES), draws: Sequence[int] = (0,)
+) -> dict[float, list[Met]]:
     """What each scenario gave, for each rate. Raises `SystemExit` where `out` holds another study."""
-    from offswitch.adapters.hf import load, use_threads
+    from offswitch.adapters.hf import use_threads
 
     use_threads(1)
     families = load_families()
@@ -65,18 +79,26 @@ def run(study: Study, out: Path, report: Report, rates: Sequence[float] = tuple(
     if asked.exists() and json.loads(asked.read_text(encoding="utf-8")) != asdict(study):
         raise SystemExit(f"{out} holds a study with other settings; choose another --out")
     write_whole(asked, json.dumps(asdict(study)))
-    start, hardened = ends(out, families, study.documents, study.seed, report)
     scenarios = chosen(families, study)
     found: dict[float, list[Met]] = {}
     for rate in rates:
-        share = _share(start, hardened, rate, scenarios, out, report)
-        policy = load(str(blend(start, hardened, share, out / f"blend-{rate:g}")))
+        policy = blended(rate, scenarios, study, out, report)
         with report.work(f"rate {rate:.2%}") as bar:
             found[rate] = []
             for i, scenario in enumerate(scenarios):
-                found[rate].append(_met(policy, scenario, rate, study, out / f"{rate:g}" / f"{i:03d}.json"))
-                bar.at(i + 1, len(scenarios), f"{sum(m.true for m in found[rate])} of {sum(m.n for m in found[rate]):,}")
+                found[rate].append(_met(policy, scenario, i, rate, study, out / f"{rate:g}", draws))
+                seen = [one.plain for one in found[rate]]
+                bar.at(i + 1, len(scenarios), f"{sum(m.true for m in seen)} of {sum(m.n for m in seen):,}")
     return found
+
+
+def blended(rate: float, scenarios: list[Scenario], study: Study, out: Path, report: Report) -> Any:
+    """The model whose pilot had about this rate."""
+    from offswitch.adapters.hf import load
+
+    start, hardened = ends(out, load_families(), study.documents, study.seed, report)
+    share = _share(start, hardened, rate, scenarios, out, report)
+    return load(str(blend(start, hardened, share, out / f"blend-{rate:g}")))
 
 
 def _share(start: Path, hardened: Path, rate: float, scenarios: list[Scenario], out: Path, report: Report) -> float:
@@ -87,8 +109,8 @@ def _share(start: Path, hardened: Path, rate: float, scenarios: list[Scenario], 
 
         def measured(share: float) -> float:
             policy = load(str(blend(start, hardened, share, out / f"pilot-{rate:g}")))
-            pilot = [meet(policy, scenario, 1, 8, [rate / 2], 10_000 + i) for i, scenario in enumerate(scenarios)]
-            found = float(np.mean([one.trees[0] for one in pilot]))
+            dice = np.random.default_rng(10_000)
+            found = float(np.mean([trees(policy, scenario, 8, rate / 2, dice).values for scenario in scenarios]))
             report.say(f"pilot: share {share:.3f} has {found:.4%}, wanted {rate:.2%}")
             return found
 
@@ -96,15 +118,33 @@ def _share(start: Path, hardened: Path, rate: float, scenarios: list[Scenario], 
     return float(json.loads(path.read_text(encoding="utf-8")))
 
 
-def _met(policy: Any, scenario: Scenario, rate: float, study: Study, path: Path) -> Met:
+def _met(policy: Any, scenario: Scenario, place: int, rate: float, study: Study, out: Path, draws: Sequence[int]) -> Met:
+    each = -(-RATES[rate] * study.episodes // (study.scenarios * _families(study)))
+    seed = [study.seed, list(RATES).index(rate), place]
+    name = f"{place:03d}.json"
+    plain = kept(out / name, scenario.key, lambda: asdict(crowd(policy, scenario, each, np.random.default_rng(seed))))
+
+    def grown(draw: int) -> dict[str, Any]:
+        dice = np.random.default_rng([*seed, 1 + draw])
+        return {"grown": [asdict(trees(policy, scenario, study.trees, least, dice)) for least in LEASTS[rate]]}
+
+    told = [kept(out / f"trees-{draw}" / name, scenario.key, partial(grown, draw))["grown"] for draw in draws]
+    return Met(Plain(**plain), tuple(map(_together, zip(*told, strict=True))))
+
+
+def _together(draws: Sequence[dict[str, Any]]) -> Grown:
+    values, throws = ([one for draw in draws for one in draw[name]] for name in ("values", "throws"))
+    return Grown(tuple(values), tuple(throws), float(np.mean([draw["fed"] for draw in draws])))
+
+
+def kept(path: Path, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `path` holds for this scenario; made where it does not exist."""
     if not path.exists():
-        each = -(-RATES[rate] * study.episodes // (study.scenarios * _families(study)))
-        seed = int(path.stem) + 1000 * list(RATES).index(rate) + 100_000 * study.seed
-        found = meet(policy, scenario, each, study.trees, LEASTS[rate], seed)
-        write_whole(path, json.dumps({"key": scenario.key, **asdict(found)}))
-    told = json.loads(path.read_text(encoding="utf-8"))
-    del told["key"]
-    return Met(**{**told, "trees": tuple(map(tuple, told["trees"])), "fed": tuple(told["fed"])})
+        write_whole(path, json.dumps({"key": key, **make()}))
+    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if told.pop("key") != key:
+        raise SystemExit(f"{path} holds another scenario; choose another --out")
+    return told
 
 
 def _families(study: Study) -> int:
@@ -113,31 +153,36 @@ def _families(study: Study) -> int:
 
 def row(met: list[Met], setting: int, least: float) -> dict[str, Any]:
     """One rate and one setting: the truth by brute force, the trees' mean, how often their interval holds, what it saves."""
-    n, true = sum(m.n for m in met), sum(m.true for m in met)
+    n, true = sum(m.plain.n for m in met), sum(m.plain.true for m in met)
     truth = true / n
-    trees = np.array([m.trees[setting] for m in met])  # (scenarios, trees)
-    parts = np.split(trees, trees.shape[1] // REPEATS, axis=1)
-    made = [(weighted_rate(part.tolist(), least, "tree"), events(part.tolist())) for part in parts]
-    kept = [(found, worth or 0.0) for found, worth in made if found is not None]
-    holds = np.array([found.low <= truth <= found.high for found, _ in kept])
-    trusted = np.array([worth >= FEW for _, worth in kept])
-    width = float(np.mean([found.high - found.low for found, _ in kept]))
-    plain = _plain_for(width, truth)
-    turn, past = (float(np.mean([getattr(m, name) for m in met])) for name in ("turn", "past"))
-    fed, count = float(np.mean([m.fed[setting] for m in met])), len(met) * REPEATS
-    scatter = float(trees.mean(axis=1).mean()), float((trees.var(axis=1, ddof=1) / trees.shape[1]).sum() ** 0.5 / len(met))
+    values = np.array([m.trees[setting].values for m in met])  # (scenarios, trees)
+    thrown = least * np.array([m.trees[setting].throws for m in met])
+    split = [np.split(all_, values.shape[1] // REPEATS, axis=1) for all_ in (values, thrown)]
+    made = [
+        (weighted_rate(one.tolist(), least, "tree", lots.tolist()), events(one.tolist()))
+        for one, lots in zip(*split, strict=True)
+    ]
+    sure = [(found, worth or 0.0) for found, worth in made if found is not None]
+    holds = np.array([found.low <= truth <= found.high for found, _ in sure])
+    trusted = np.array([worth >= FEW for _, worth in sure])
+    width = float(np.mean([found.high - found.low for found, _ in sure]))
+    plain = plain_for(width, truth)
+    turn, past = (float(np.mean([getattr(m.plain, name) for m in met])) for name in ("turn", "past"))
+    fed, count = float(np.mean([m.trees[setting].fed for m in met])), len(met) * REPEATS
+    scatter = float(values.mean()), float(np.sqrt(values.var(axis=1, ddof=1).mean() / values.size))
     return {
         "episodes": n, "true": true, "brute": [truth, *exact(true, n)], "least": least,
-        "trees_mean": scatter[0], "trees_error": scatter[1], "repeats": len(kept),
+        "by_throws": float(thrown.sum() / values.sum()) if values.any() else None,
+        "trees_mean": scatter[0], "trees_error": scatter[1], "repeats": len(sure),
         "coverage": float(holds.mean()), "coverage_range": list(wilson(float(holds.sum()), len(holds))),
         "trusted": float(trusted.mean()), "trusted_coverage": float(holds[trusted].mean()) if trusted.any() else None,
         "width": width, "plain_episodes": plain,
         "tokens": fed * count, "plain_tokens": plain * turn, "saves": plain * turn / (fed * count),
-        "saves_with_past": plain * (turn + past) / ((fed + past) * count), "asked": sum(m.asked for m in met),
+        "saves_with_past": plain * (turn + past) / ((fed + past) * count),
     }  # fmt: skip
 
 
-def _plain_for(width: float, rate: float) -> int:
+def plain_for(width: float, rate: float) -> int:
     """Plain episodes whose Wilson interval is as narrow, at the expected count."""
     low, high = 1, 10**9
     while high - low > 1:
@@ -179,9 +224,10 @@ def main() -> None:
         asked.add_argument(f"--{name}", type=int, default=getattr(usual, name))
     asked.add_argument("--rate", type=float, choices=list(RATES), help="this one only; two processes may share a FOLDER")
     asked.add_argument("--report", type=Path, help="also write the table there")
+    asked.add_argument("--draw", type=int, nargs="+", default=[0], help="another one grows fresh trees")
     told = vars(asked.parse_args())
-    out, report, rate = told.pop("out"), told.pop("report"), told.pop("rate")
-    lines, rows = table(run(Study(**told), out, Shown(), [rate] if rate else tuple(RATES)))
+    out, report, rate, draws = (told.pop(name) for name in ("out", "report", "rate", "draw"))
+    lines, rows = table(run(Study(**told), out, Shown(), [rate] if rate else tuple(RATES), draws))
     print("\n".join(lines))
     if report is not None:
         write_whole(report, "\n".join(lines) + "\n")

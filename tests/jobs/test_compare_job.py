@@ -64,14 +64,39 @@ def test_a_run_keeps_columns_with_the_numbers_of_its_card(runs: list[Path]) -> N
     assert summarise_columns(runs[0] / "episodes.parquet") == card.before.summary
 
 
-def test_other_splits_are_refused_unless_told(runs: list[Path], tmp_path: Path) -> None:
-    with pytest.raises(OffswitchError, match="--anyway"):
-        compare_runs(str(runs[1]), str(runs[2]))
-    found = compare_runs(str(runs[1]), str(runs[2]), anyway=True)
-    write_figure(found, tmp_path / "page.html")
-    assert "differs: split" in (tmp_path / "page.html").read_text()
+@pytest.mark.parametrize(
+    ("what", "differs"),
+    [("split", "split: heldout, train against heldout"), ("version", "suite version: core 3 against core 999")],
+)
+def test_what_does_not_compare_is_refused_and_with_anyway_marked_in_every_view(
+    runs: list[Path], tmp_path: Path, what: str, differs: str
+) -> None:
+    other = runs[2]
+    if what == "version":
+        other = tmp_path / "other"
+        shutil.copytree(runs[0], other)
+        card = json.loads((other / "card.json").read_text())
+        card["suite"]["version"] = "core 999"
+        (other / "card.json").write_text(json.dumps(card))
+    asked = [str(runs[1]), str(other)]
+    done = CliRunner().invoke(compare, asked)
+    assert isinstance(done.exception, OffswitchError)
+    assert differs in str(done.exception)
+    assert "--anyway" in str(done.exception)
+    views = {}
+    for name in ("f.svg", "f.html"):
+        shown = CliRunner().invoke(compare, [*asked, "--anyway", "--figure", str(tmp_path / name)])
+        views[name], views["terminal"] = (tmp_path / name).read_text(), " ".join(shown.stdout.split())
+    views["json"] = CliRunner().invoke(compare, [*asked, "--anyway", "--json"]).stdout
+    for name, view in views.items():
+        assert "these runs do not compare" in view, name
+        assert f"differs: {differs}" in view, name
+    assert json.loads(views["json"])["caveats"][1] == f"differs: {differs}"
+
+
+def test_a_figure_is_of_two_kinds(runs: list[Path], tmp_path: Path) -> None:
     with pytest.raises(OffswitchError, match=r"\.svg or an \.html"):
-        write_figure(found, tmp_path / "page.png")
+        write_figure(compare_runs(str(runs[0]), str(runs[1])), tmp_path / "page.png")
 
 
 def test_arms_of_one_run(runs: list[Path], tmp_path: Path) -> None:

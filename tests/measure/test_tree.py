@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.toy import END, LENGTH, SLIP, Toy, toy, violates
-from offswitch.measure.tree import Tree, grow, roulette
+from offswitch.measure.tree import Tree, grow, roulette, scattered
 
 
 def weight(tree: Tree) -> float:
@@ -60,6 +60,31 @@ def test_roulette_is_unbiased_and_its_throws_are_apart() -> None:
         total[hit] += 0.01 * times
     assert total / 20_000 == pytest.approx(mass, abs=3e-4)
     assert [len(part) for part in roulette(np.zeros(0), 0.01, dice)] == [0, 0]
+
+
+def test_throws_are_worth_least_each_and_scatter_no_more_than_a_count() -> None:
+    """So that their variance has a bound without any replicate; in the first toy most strata hold nothing but harm."""
+    for rate, least, at_most in ((0.02, 0.001, 0.5), (0.002, 0.003, 1.15)):
+        dice, model = np.random.default_rng(1), toy(rate)
+        grown = [grow(model, least, dice) for _ in range(200)]
+        drawn = [leaf for tree in grown for leaf in tree.leaves if leaf.throws]
+        assert all(leaf.weight == least * leaf.throws for leaf in drawn)
+        assert all(leaf.weight >= least for tree in grown for leaf in tree.leaves if not leaf.throws)
+        harm = np.array([sum(leaf.throws for leaf in tree.leaves if violates(leaf.tokens)) for tree in grown])
+        assert harm.var() <= at_most * harm.mean()
+
+
+def test_draws_from_a_row_follow_its_chances() -> None:
+    chances = np.array([[0.5, 0.5, 0.0], [0.0, 0.1, 0.9], [0.2, 0.3, 0.5]])
+    rows, columns, counts = scattered(np.array([20_000, 1, 20_000]), chances, np.random.default_rng(0))
+    table = np.zeros((3, 3))
+    table[rows, columns] = counts
+    assert table.sum(axis=1).tolist() == [20_000, 1, 20_000]
+    assert table[0] / 20_000 == pytest.approx(chances[0], abs=0.02)
+    assert table[2] / 20_000 == pytest.approx(chances[2], abs=0.02)
+    assert [len(part) for part in scattered(np.zeros(0, dtype=np.int64), np.zeros((0, 3)), np.random.default_rng(0))] == [
+        0
+    ] * 3
 
 
 @pytest.mark.parametrize(("rate", "least", "trees"), [(0.01, 0.01, 1500), (0.001, 0.003, 1200), (0.0002, 0.003, 1500)])

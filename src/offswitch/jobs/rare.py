@@ -25,8 +25,9 @@ from offswitch.scenarios.family import Family
 from offswitch.scenarios.scenario import Scenario
 
 METHODS = ("tree", "splitting")
+TOLD = 10
+"""Branches of the least weight that a chance must be worth, to be in the tail of a forecast."""
 _CHUNK = 8  # scenarios that are written together
-_TOLD = 10  # branches of the least weight that a chance must be worth, to be in the tail of a forecast
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Row:
     family: str
     values: tuple[float, ...]
     """An unbiased estimate of its rate for each repeat."""
+    thrown: tuple[float, ...]
+    """The part of each value that came by throws; all of it for splitting."""
     unscored: float
     """Mean share that could not be judged."""
     spent: int
@@ -110,22 +113,23 @@ def rare(choice: ModelChoice, asked: Rare, families: Mapping[str, Family], out: 
 def summed(rows: Sequence[Row], asked: Rare) -> Result:
     """The result of all rows."""
     values, method = [row.values for row in rows], f"{asked.method}, for these very scenarios"
-    least = sum(row.next_event for row in rows) / len(rows)
-    found = weighted_rate(values, least, method)
-    assert found is not None  # there are scenarios
     parts: dict[str, list[Row]] = {}
     for row in rows:
         parts.setdefault(row.family, []).append(row)
-    by = {
-        name: weighted_rate([row.values for row in part], sum(row.next_event for row in part) / len(part), method)
-        for name, part in parts.items()
-    }
+    found, *by = (_rate(part, method) for part in (rows, *parts.values()))
     variance = variance_of(values)
     worth = round(found.point * (1 - found.point) / variance) if variance > 0 else None
     unscored = sum(row.unscored for row in rows) / len(rows)
-    kept = {name: rate for name, rate in by.items() if rate is not None}
-    worst = forecast([sum(part) / len(part) for part in values], asked.among, _TOLD * asked.least) if asked.among else None
+    kept = dict(zip(parts, by, strict=True))
+    worst = forecast([sum(part) / len(part) for part in values], asked.among, TOLD * asked.least) if asked.among else None
     return Result(asked.method, found, kept, unscored, sum(row.spent for row in rows), events(values), worth, worst)
+
+
+def _rate(rows: Sequence[Row], method: str) -> Estimate:
+    event = sum(row.next_event for row in rows) / len(rows)
+    found = weighted_rate([row.values for row in rows], event, method, [row.thrown for row in rows])
+    assert found is not None  # there are scenarios
+    return found
 
 
 def _one(policy: AnyPolicy, asked: Rare, choice: ModelChoice) -> Callable[[Scenario], Row]:
@@ -153,7 +157,8 @@ def _tree(policy: AnyPolicy, teller: Teller, scenario: Scenario, asked: Rare) ->
             found.append(told(teller.turn(episode, asked.least, seed)))
     n = len(found)
     values, spent = tuple(one.value for one in found), sum(one.fed for one in found)
-    return Row(scenario.key, scenario.family.id, values, sum(one.unscored for one in found) / n, spent, asked.least)
+    thrown, unscored = tuple(asked.least * one.throws for one in found), sum(one.unscored for one in found) / n
+    return Row(scenario.key, scenario.family.id, values, thrown, unscored, spent, asked.least)
 
 
 def _split(policy: AnyPolicy, scenario: Scenario, asked: Rare) -> Row:
@@ -161,7 +166,7 @@ def _split(policy: AnyPolicy, scenario: Scenario, asked: Rare) -> Row:
     n, played = len(found), sum(asked.effort * len(one.shares) for one in found)
     values, spent = tuple(one.value for one in found), sum(one.decisions for one in found)
     event = sum(one.next_event for one in found) / n
-    return Row(scenario.key, scenario.family.id, values, sum(one.broken for one in found) / played, spent, event)
+    return Row(scenario.key, scenario.family.id, values, values, sum(one.broken for one in found) / played, spent, event)
 
 
 def _rows(one: Callable[[Scenario], Row], scenarios: Sequence[Scenario], folder: Path, report: Report) -> list[Row]:
@@ -183,7 +188,7 @@ def _chunks(scenarios: Sequence[Scenario], folder: Path) -> Iterator[tuple[Path,
 def _read(path: Path, chunk: Sequence[Scenario]) -> list[Row]:
     try:
         told: list[dict[str, Any]] = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        rows = [Row(**{**row, "values": tuple(row["values"])}) for row in told]
+        rows = [Row(**{**row, "values": tuple(row["values"]), "thrown": tuple(row["thrown"])}) for row in told]
     except (ValueError, TypeError, KeyError) as error:
         raise OutputError(f"{path} is damaged ({error}); delete it and run the same command again") from error
     if [row.key for row in rows] != [scenario.key for scenario in chunk]:

@@ -98,6 +98,8 @@ class Comparison:
     def caveats(self) -> tuple[str, ...]:
         """Sentences that must stand beside every view of it."""
         told = [f"differs: {mismatch}" for mismatch in self.mismatches]
+        if any(mismatch.refused for mismatch in self.mismatches):
+            told.insert(0, "these runs do not compare and stand side by side only because --anyway was given")
         alone = [n - self.shared for n in self.episodes]
         if any(alone):
             told.append(f"{alone[0]} and {alone[1]} episodes have no partner in the other run and are in no difference")
@@ -112,12 +114,13 @@ class Comparison:
 
 def mismatches(first: Setting, second: Setting) -> tuple[Mismatch, ...]:
     """What differs, gravest first."""
-    changed = [id for id in first.families if second.families.get(id, first.families[id]) != first.families[id]]
+    changed = [id for id, digest in first.families.items() if second.families.get(id, digest) != digest]
+    one, two = (", ".join(f"{id} {side.families[id][:8]}" for id in changed) for side in (first, second))
     only = [sorted(set(a.families) - set(b.families)) for a, b in ((first, second), (second, first))]
     found = [
         ("suite version", first.version, second.version, True),
         ("split", first.split, second.split, True),
-        ("text of families", "", ", ".join(changed), True),
+        ("text of families", one, two, True),
         ("families of its own", ", ".join(only[0]) or "none", ", ".join(only[1]) or "none", False),
         ("scenarios a family", str(first.per_family), str(second.per_family), False),
         ("suite seed", str(first.seed), str(second.seed), False),

@@ -1,19 +1,20 @@
 """All that a model might say in one turn, as a tree of tokens: likely branches exactly, unlikely ones by unbiased roulette.
 
-A branch of at least `least` probability is followed as it is. The children below that are laid side by side and cut into
-strata of width `least`; one point is thrown into each, and the child that it hits goes on with weight `least`. So the
-expected weight of every branch is its probability, and a sum of weights over branches with any property estimates the
-probability of that property without bias (Horvitz and Thompson 1952, J Am Stat Assoc 47:663; roulette as in Fearnhead and
-Clifford 2003, J R Stat Soc B 65:887). There are never more than about 1/`least` branches at a time.
+A branch of at least `least` probability is followed as it is. Those that fall below it are laid side by side and cut into
+strata of width `least`; one point is thrown into each, and goes on from the branch that it hit as a plain turn would, with
+weight `least` to its end. So the expected weight of every branch is its probability, and a sum of weights over branches with
+any property estimates the probability of that property without bias (Horvitz and Thompson 1952, J Am Stat Assoc 47:663;
+roulette as in Fearnhead and Clifford 2003, J R Stat Soc B 65:887). There are never more than about 1/`least` branches at a
+time.
 
-Throws are independent between strata. That no branch with a property is left though it has probability m is therefore at
-most as likely as exp(-m / least): that is where `rare.weighted_rate` has its bound at zero events from.
+Throws are independent of each other. So of what comes by throws only, the weight with a property is `least` times a sum of
+independent zeros and ones: its variance is at most `least` times its mean, and that none of it is seen though it has
+probability m is at most as likely as exp(-m / least). `rare.weighted_rate` stands on both.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
     Ints = npt.NDArray[np.int64]
-    Follow = Callable[[Floats, Floats], tuple[Ints, Ints, Floats]]
-    """From weights of branches and the probabilities after them: parent, token and weight of each child to follow."""
     Growth = Generator[tuple[list[int], list[int]], Floats, "Tree"]
 
 
@@ -46,9 +45,11 @@ class Leaf:
     tokens: tuple[int, ...]
     """With the one that ends the turn, where it `ended`."""
     weight: float
-    """Its probability, or what stands for it after roulette."""
+    """Its probability, or `least` for each throw."""
     ended: bool
     """False where the turn grew too long."""
+    throws: int = 0
+    """How many led to it; 0 where it was followed exactly."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,22 @@ class Tree:
     """Tokens that the model was given, beyond the past that all branches share."""
 
 
+class Branches(NamedTuple):
+    """Children to follow: each of the arrays has one entry a branch."""
+
+    parents: "Ints"
+    tokens: "Ints"
+    weights: "Floats"
+    """Probabilities; of no meaning for a branch with throws."""
+    throws: "Ints"
+    """How many go through it; 0 for a branch that is followed exactly."""
+
+
 def grow(speaker: Speaker, least: float, dice: "np.random.Generator", longest: int = 512) -> Tree:
     """Raises `ValueError` for a `least` that is not between 0 and 1 (0 follows everything)."""
     if not 0 <= least < 1:
         raise ValueError(f"least is a probability below 1, not {least}")
-    growing = growth(speaker.end, partial(lottery, least=least, dice=dice), longest)
+    growing = growth(speaker.end, least, dice, longest)
     next(growing)
     chances = speaker.begin()
     while True:
@@ -76,56 +88,78 @@ def grow(speaker: Speaker, least: float, dice: "np.random.Generator", longest: i
         chances = speaker.step(parents, tokens)
 
 
-def growth(end: int, follow: "Follow", longest: int = 512, weight: float = 1.0) -> "Growth":
+def growth(end: int, least: float, dice: "np.random.Generator", longest: int = 512, plain: int = 0) -> "Growth":
     """A tree that asks for what it needs: yields parents and tokens of branches, is sent the probabilities after them.
 
-    The first that it yields is empty, and is answered by the probabilities of the first token, shape (1, vocabulary).
+    The first that it yields is empty, and is answered by the probabilities of the first token, shape (1, vocabulary). With
+    `plain` it is no tree but so many plain turns, drawn together, each of weight `least`.
     """
     import numpy as np
 
     said: list[tuple[int, ...]] = [()]
-    weights = np.full(1, weight)
+    weights, throws = np.ones(1), np.full(1, plain)
     asked: tuple[list[int], list[int]] = [], []
     leaves: list[Leaf] = []
     fed = 0
     for length in range(1, longest + 1):
-        parents, tokens, weights = follow(weights, (yield asked))  # kept nowhere: many trees may wait at once
+        parents, tokens, weights, throws = children(weights, throws, (yield asked), least, dice)
         said = [(*said[p], t) for p, t in zip(parents.tolist(), tokens.tolist(), strict=True)]
         over = (tokens == end) | (length == longest)
-        leaves += [Leaf(said[i], float(weights[i]), int(tokens[i]) == end) for i in np.flatnonzero(over)]
+        for i in np.flatnonzero(over):
+            weight = least * throws[i] if throws[i] else weights[i]
+            leaves.append(Leaf(said[i], float(weight), int(tokens[i]) == end, int(throws[i])))
         going = np.flatnonzero(~over)
         if not len(going):
             break
-        said, weights = [said[i] for i in going], weights[going]
+        said, weights, throws = [said[i] for i in going], weights[going], throws[going]
         asked = parents[going].tolist(), tokens[going].tolist()
         fed += len(going)
     return Tree(tuple(leaves), fed)
 
 
-def lottery(weights: "Floats", chances: "Floats", least: float, dice: "np.random.Generator") -> "tuple[Ints, Ints, Floats]":
-    """Heavy children as they are, light ones by lot: parent, token and weight of each that is followed."""
+def children(weights: "Floats", throws: "Ints", chances: "Floats", least: float, dice: "np.random.Generator") -> Branches:
+    """Of exact branches the heavy children as they are and the light ones by lot; of throws, where each goes next."""
     import numpy as np
 
-    mass = (weights[:, None] * chances).ravel()
-    heavy = np.flatnonzero((mass >= least) & (mass > 0))
-    light = np.flatnonzero((mass < least) & (mass > 0))
+    exact, thrown = np.flatnonzero(throws == 0), np.flatnonzero(throws)
+    mass = weights[exact, None] * chances[exact]
+    heavy, light = np.nonzero(mass >= max(least, np.finfo(float).tiny)), np.nonzero((mass < least) & (mass > 0))
     hit, times = roulette(mass[light], least, dice)
-    chosen = np.concatenate([heavy, light[hit]])
-    kept = np.concatenate([mass[heavy], least * times])
-    order = np.argsort(chosen)
-    parents, tokens = np.divmod(chosen[order], chances.shape[1])
-    return parents, tokens, kept[order]
+    rows, tokens, counts = scattered(throws[thrown], chances[thrown], dice)
+    parents = np.concatenate([exact[heavy[0]], exact[light[0][hit]], thrown[rows]])
+    said = np.concatenate([heavy[1], light[1][hit], tokens])
+    kept = np.concatenate([mass[heavy], np.zeros(len(hit) + len(rows))])
+    through = np.concatenate([np.zeros(len(heavy[0]), dtype=np.int64), times, counts])
+    order = np.lexsort((said, parents))
+    return Branches(parents[order], said[order], kept[order], through[order])
 
 
-def roulette(mass: "Floats", width: float, dice: "np.random.Generator") -> "tuple[Ints, Floats]":
+def roulette(mass: "Floats", width: float, dice: "np.random.Generator") -> "tuple[Ints, Ints]":
     """Which of the masses are hit by one throw into each stratum of this width, and how often; width x times is unbiased."""
     import numpy as np
 
     if not len(mass) or width <= 0:
-        return np.zeros(0, dtype=np.int64), np.zeros(0)
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     ends = mass.cumsum()
     strata = int(np.ceil(ends[-1] / width))
     throws = (np.arange(strata) + dice.random(strata)) * width
     hits = np.searchsorted(ends, throws[throws < ends[-1]], side="right")
     found, times = np.unique(hits, return_counts=True)
-    return found, times.astype(np.float64)
+    return found, times
+
+
+def scattered(counts: "Ints", chances: "Floats", dice: "np.random.Generator") -> "tuple[Ints, Ints, Ints]":
+    """Each of `counts[i]` draws from row i of `chances`: row, column and how many, for each pair that came up."""
+    import numpy as np
+
+    alone, several = np.flatnonzero(counts == 1), np.flatnonzero(counts > 1)
+    below = chances[alone].cumsum(axis=1)
+    one = (below <= dice.random((len(alone), 1)) * below[:, -1:]).sum(axis=1)
+    many = chances[several]
+    found = dice.multinomial(counts[several], many / many.sum(axis=1, keepdims=True))
+    rows, columns = np.nonzero(found)
+    return (
+        np.concatenate([alone, several[rows]]),
+        np.concatenate([one, columns]),
+        np.concatenate([np.ones(len(alone), dtype=np.int64), found[rows, columns]]),
+    )

@@ -14,6 +14,8 @@ class Branch:
     episode: Episode
     """A fork in which it went so."""
     weight: float
+    throws: int = 0
+    """Of the roulette, that led to it; 0 where it was followed exactly."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +46,19 @@ class Told:
     """Probability of a turn that did not end."""
     branches: int
     fed: int
+    throws: int = 0
+    """Of the roulette, that led to a harmful act; each stands for `least` of the value, and only they are noise."""
 
 
 def told(turn: Turn) -> Told:
     """Each branch by the event log of its world."""
-    value = unscored = 0.0
+    value, unscored, throws = 0.0, 0.0, 0
     for branch in turn.branches:
         if branch.episode.ending is Ending.BROKEN:
             unscored += branch.weight
         else:
             found = settled(branch.episode)
-            value += branch.weight * bool(found.value and found.evidence)
-    return Told(value, unscored, len(turn.branches), turn.fed)
+            harmful = bool(found.value and found.evidence)
+            value += branch.weight * harmful
+            throws += branch.throws * harmful
+    return Told(value, unscored, len(turn.branches), turn.fed, throws)

@@ -70,4 +70,4 @@ def _branch(policy: "HFPolicy", row: "Row", leaf: Leaf) -> Branch:
         twin.take(policy.chat(twin.tools).reply(leaf.tokens[:-1]))
     else:
         twin.fail(PolicyFailure(f"no end of turn within {policy.max_new_tokens} tokens"))
-    return Branch(twin, leaf.weight)
+    return Branch(twin, leaf.weight, leaf.throws)
