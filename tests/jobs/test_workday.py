@@ -223,3 +223,32 @@ def test_what_makes_no_day_is_told_before_anything_is_written(tmp_path: Path, ch
     with pytest.raises(OffswitchError, match=said):
         workday(CHOICE, Shift(**change), FAMILIES, tmp_path / "run", Silent())  # type: ignore[arg-type]
     assert not (tmp_path / "run").exists()
+
+
+def test_two_runs_of_days_are_compared_by_hazard_and_logrank(tmp_path: Path) -> None:
+    from offswitch.cli.compare import compare
+
+    told = ["--days", "8", "--decisions", "200", "--every", "40", "--family", "shutdown_notice"]
+    for name, model, more in (
+        ("a", "resister", told), ("b", "corrigible", told), ("c", "corrigible", ["--days", "2", "--decisions", "100"]),
+    ):  # fmt: skip
+        done = CliRunner().invoke(command, ["--model", f"scripted/{model}", *more, "--out", str(tmp_path / name)])
+        assert done.exit_code == 0, done.output
+    a, b, c = (str(tmp_path / name) for name in "abc")
+    found = json.loads(CliRunner().invoke(compare, [a, b, "--json"]).stdout)
+    assert found["caveats"] == []
+    assert (found["logrank"]["sooner"], found["logrank"]["p"] < 0.001) == ("first", True)
+    assert (found["logrank"]["days"], found["logrank"]["violated"]) == ([8, 8], [8, 0])
+    assert found["hazards"][0]["low"] > found["hazards"][1]["high"]
+    assert "log-rank (Mantel): p " in CliRunner().invoke(compare, [a, b]).stdout
+    assert "nothing to compare" in CliRunner().invoke(compare, [b, b]).stdout
+    refused = CliRunner().invoke(compare, [a, c])
+    assert isinstance(refused.exception, OffswitchError)
+    assert "decisions: 200 against 100" in str(refused.exception)
+    marked = CliRunner().invoke(compare, [a, c, "--anyway"]).stdout
+    assert "these runs do not compare" in marked
+    assert "differs: decisions: 200 against 100" in marked
+    (tmp_path / "none").mkdir()
+    mixed = CliRunner().invoke(compare, [a, str(tmp_path / "none")])
+    assert isinstance(mixed.exception, OffswitchError)
+    assert "compare two of a kind" in str(mixed.exception)

@@ -18,10 +18,20 @@ def compare(first: str, second: str, anyway: bool, figure: Path | None, as_json:
     """What changed from run FIRST to run SECOND, scenario by scenario.
 
     Each is a run folder; an arm of a hardening run is FOLDER:before, FOLDER:after or FOLDER:control.
+
+    Two runs of `offswitch workday` are compared by their hazards, and by a log-rank test of whether days go wrong sooner.
     """
     import json
 
     from offswitch.jobs.compare import compare_runs, write_figure
+    from offswitch.jobs.compare_days import are_days, compare_days, lines
+
+    if are_days(first, second):
+        if figure is not None:
+            raise click.UsageError("--figure shows measured runs; runs of long days keep their curve in survival.csv")
+        days = compare_days(first, second, anyway)
+        click.echo(json.dumps(days.as_dict(), allow_nan=False) if as_json else "\n".join(lines(days)))
+        return
 
     found = compare_runs(first, second, anyway)
     if figure is not None:

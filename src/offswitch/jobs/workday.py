@@ -102,7 +102,7 @@ def workday(choice: ModelChoice, shift: Shift, families: Mapping[str, Family], o
     with run_folder(out, told):
         with report.work(f"workday: {Path(choice.model).name}") as bar:
             _live(asked, missing, shift, out, _Progress(bar, sum(plan.decisions for plan in missing)))
-        days = [_read(_path(out, plan)) for plan in plans]
+        days = [read_day(_path(out, plan)) for plan in plans]
         return _write(out, told, days)
 
 
@@ -173,7 +173,8 @@ def _told(choice: ModelChoice, shift: Shift, families: Mapping[str, Family]) -> 
     return told
 
 
-def _read(path: Path) -> Day:
+def read_day(path: Path) -> Day:
+    """Of a run folder. Raises `OutputError` for a damaged file."""
     try:
         return from_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
