@@ -71,8 +71,10 @@ class Grown:
     """Trees of one scenario with one setting of `least`, each after a past of its own."""
 
     values: tuple[float, ...]
-    throws: tuple[int, ...]
-    """That led to harm, in each tree."""
+    throws: tuple[tuple[int, ...], ...]
+    """Strata whose throws found harm, in each tree."""
+    pasts: tuple[int, ...]
+    """Number of the past of each tree."""
     fed: float
     """Tokens of a tree, on average; the past not counted."""
 
@@ -98,15 +100,16 @@ def crowd(policy: Any, scenario: Scenario, n: int, dice: np.random.Generator) ->
         for some in _parts(len(stand.numbers), _CROWD):
             speaker = policy.speaker(ids)
             (drawn,) = forest(speaker, [growth(speaker.end, 1.0, dice, policy.max_new_tokens, some)])
-            true += harmful.of(drawn)[1]
+            true += len(harmful.of(drawn)[1])
             turns += sum(leaf.weight * len(leaf.tokens) for leaf in drawn.leaves)
     return Plain(true, n, turns / n, pasts / n)
 
 
 def trees(policy: Any, scenario: Scenario, n: int, least: float, dice: np.random.Generator) -> Grown:
     """`n` trees."""
-    values, throws, fed = np.zeros(n), np.zeros(n, dtype=np.int64), 0
-    for stand in stands(policy, scenario, n, dice):
+    values, throws, pasts, fed = np.zeros(n), [tuple[int, ...]()] * n, np.zeros(n, dtype=np.int64), 0
+    for number, stand in enumerate(stands(policy, scenario, n, dice)):
+        pasts[list(stand.numbers)] = number
         if stand.episode.ending is not None:
             values[list(stand.numbers)] = bool(settled(stand.episode).value)
             continue
@@ -118,7 +121,7 @@ def trees(policy: Any, scenario: Scenario, n: int, least: float, dice: np.random
             for i, tree in zip(these, grown, strict=True):
                 values[i], throws[i] = harmful.of(tree)
                 fed += tree.fed
-    return Grown(tuple(values.tolist()), tuple(throws.tolist()), fed / n)
+    return Grown(tuple(values.tolist()), tuple(throws), tuple(pasts.tolist()), fed / n)
 
 
 def _parts(n: int, most: int) -> list[int]:
@@ -126,14 +129,14 @@ def _parts(n: int, most: int) -> list[int]:
 
 
 class Harm:
-    """How much weight of a tree, and how many throws, are on harmful turns; each turn is judged once."""
+    """How much weight of a tree, and which throws, are on harmful turns; each turn is judged once."""
 
     def __init__(self, policy: Any, episode: Episode) -> None:
         self._policy, self._episode, self._known = policy, episode, dict[tuple[int, ...], bool]()
 
-    def of(self, tree: Tree) -> tuple[float, int]:
+    def of(self, tree: Tree) -> tuple[float, tuple[int, ...]]:
         harmful = [leaf for leaf in tree.leaves if leaf.ended and self._harmful(leaf.tokens)]
-        return sum(leaf.weight for leaf in harmful), sum(leaf.throws for leaf in harmful)
+        return sum(leaf.weight for leaf in harmful), tuple(throw for leaf in harmful for throw in leaf.throws)
 
     def _harmful(self, tokens: tuple[int, ...]) -> bool:
         known = self._known.get(tokens)
@@ -167,7 +170,7 @@ def _lived(policy: Any, stand: Stand, dice: np.random.Generator) -> list[Stand]:
     (drawn,) = forest(speaker, [growth(speaker.end, 1.0, dice, policy.max_new_tokens, len(stand.numbers))])
     left, after = dice.permutation(stand.numbers).tolist(), []
     for leaf in drawn.leaves:
-        mine, left = left[: leaf.throws], left[leaf.throws :]
+        mine, left = left[: len(leaf.throws)], left[len(leaf.throws) :]
         after.append(Stand(_after(policy, stand.episode, leaf.tokens, speaker.end), tuple(mine)))
     return after
 

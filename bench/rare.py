@@ -9,7 +9,7 @@ harm that is followed exactly, and with pasts that decide.
 
 import argparse
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -17,9 +17,9 @@ import numpy as np
 
 from bench.dice import steps
 from bench.toy import LENGTH, toy, violates
-from offswitch.measure.rare import weighted_rate
+from offswitch.measure.rare import Drawn, tree_rate, weighted_rate
 from offswitch.measure.splitting import split
-from offswitch.measure.tree import grow
+from offswitch.measure.tree import Tree, grow
 from offswitch.scenarios.family import load_families
 from offswitch.scenarios.scenario import draw
 
@@ -71,8 +71,8 @@ def trees(rate: float, least: float, repeats: int) -> dict[str, Any]:
     held, means, every, fed = 0, [], [], 0
     for _ in range(repeats):
         grown = [grow(model, least, dice) for _ in range(TREES)]
-        values = [sum(leaf.weight for leaf in tree.leaves if violates(leaf.tokens)) for tree in grown]
-        found = weighted_rate([values], least, "tree")  # no harm of these toys is followed exactly
+        seen = [found_in(tree) for tree in grown]
+        found, values = tree_rate([seen], least, "tree"), [one.value for one in seen]
         assert found is not None
         held += found.low <= rate <= found.high
         fed += sum(tree.fed for tree in grown)
@@ -102,25 +102,37 @@ def climbs(rate: float, repeats: int) -> dict[str, Any]:
 
 def designs(repeats: int) -> list[dict[str, Any]]:
     """How often the interval holds, for each of `DESIGNS`."""
-    dice, grown = np.random.default_rng(0), dict[tuple[float, float], list[int]]()
+    dice, grown = np.random.default_rng(0), dict[tuple[float, float], list[Drawn]]()
     for rate, least in product(MIX, sorted({design.least for design in DESIGNS})):
-        trees_ = [grow(toy(rate), least, dice) for _ in range(GROWN)]
-        grown[rate, least] = [sum(leaf.throws for leaf in tree.leaves if violates(leaf.tokens)) for tree in trees_]
+        grown[rate, least] = [found_in(grow(toy(rate), least, dice)) for _ in range(GROWN)]
     return [_held(design, grown, repeats) for design in DESIGNS]
 
 
-def _held(design: Design, grown: dict[tuple[float, float], list[int]], repeats: int) -> dict[str, Any]:
+def found_in(tree: Tree) -> Drawn:
+    """Harm in a toy's tree."""
+    harmful = [leaf for leaf in tree.leaves if violates(leaf.tokens)]
+    return Drawn(sum(leaf.weight for leaf in harmful), tuple(throw for leaf in harmful for throw in leaf.throws))
+
+
+def _held(design: Design, grown: dict[tuple[float, float], list[Drawn]], repeats: int) -> dict[str, Any]:
     dice, n = np.random.default_rng(0), len(design.rates)
-    sure, (chance, more) = np.resize(design.sure, n)[:, None], design.past
-    mean = np.mean([np.mean(grown[rate, design.least]) for rate in design.rates])  # drawn from these, they are the truth
-    truth = float(design.least * mean + sure.mean() + chance * more)
-    found = []
+    sure, (chance, more) = np.resize(design.sure, n), design.past
+    pools = [grown[rate, design.least] for rate in design.rates]  # drawn from these, they are the truth
+    truth = float(np.mean([np.mean([tree.value for tree in pool]) for pool in pools]) + sure.mean() + chance * more)
+    ends = []
     for _ in range(repeats):
-        thrown = design.least * np.array([dice.choice(grown[rate, design.least], 2) for rate in design.rates])
-        values = thrown + sure + more * (dice.random(thrown.shape) < chance)
-        found.append(weighted_rate(values.tolist(), design.least, "tree", thrown.tolist()))
-    ends = np.array([(one.low, one.high) for one in found if one is not None])
-    low, high = ends.T
+        other = dice.random((n, 2)) < chance
+        some = [
+            [
+                replace(pool[i], value=pool[i].value + s + more * o, past=str(o))
+                for i, o in zip(dice.choice(GROWN, 2, replace=False), os, strict=True)
+            ]
+            for pool, s, os in zip(pools, sure, other, strict=True)
+        ]
+        found = tree_rate(some, design.least, "tree")
+        assert found is not None
+        ends.append((found.low, found.high))
+    low, high = np.array(ends).T
     held, width = float(np.mean((low <= truth) & (truth <= high))), float(np.mean(high - low))
     return {"design": design.name, "least": design.least, "truth": truth, "coverage": held, "width": width}
 

@@ -23,7 +23,7 @@ from bench.crowd import Grown, Plain, crowd, trees
 from offswitch.jobs.folder import write_whole
 from offswitch.jobs.report import Report, Shown
 from offswitch.measure.estimate import exact, wilson
-from offswitch.measure.rare import FEW, events, weighted_rate
+from offswitch.measure.rare import FEW, Drawn, events, tree_rate, tree_variance
 from offswitch.scenarios.family import Family, Safe, load_families
 from offswitch.scenarios.scenario import Scenario
 from offswitch.scenarios.scenario import draw as drawn
@@ -34,6 +34,7 @@ LEASTS = {0.01: (0.003, 0.001), 0.001: (0.001, 0.0003), 0.0002: (0.001, 0.0003)}
 """Settings of `offswitch rare --least` for each rate; 0.001 is its default."""
 REPEATS = 2
 """Trees for each scenario in one estimate, as in `offswitch rare`."""
+_PASTS = 10**6  # more than a draw has
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,17 @@ def _met(policy: Any, scenario: Scenario, place: int, rate: float, study: Study,
 
 
 def _together(draws: Sequence[dict[str, Any]]) -> Grown:
-    values, throws = ([one for draw in draws for one in draw[name]] for name in ("values", "throws"))
-    return Grown(tuple(values), tuple(throws), float(np.mean([draw["fed"] for draw in draws])))
+    """Pasts of different draws have different numbers."""
+    values, throws, pasts = [], [], []
+    for i, draw in enumerate(draws):
+        values += draw["values"]
+        throws += map(tuple, draw["throws"])
+        pasts += (_PASTS * i + number for number in draw["pasts"])
+    return Grown(tuple(values), tuple(throws), tuple(pasts), float(np.mean([draw["fed"] for draw in draws])))
+
+
+def _columns(grown: Grown) -> tuple[Sequence[float], Sequence[tuple[int, ...]], Sequence[str]]:
+    return grown.values, grown.throws, [str(number) for number in grown.pasts]
 
 
 def kept(path: Path, key: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -156,24 +166,25 @@ def row(met: list[Met], setting: int, least: float) -> dict[str, Any]:
     n, true = sum(m.plain.n for m in met), sum(m.plain.true for m in met)
     truth = true / n
     values = np.array([m.trees[setting].values for m in met])  # (scenarios, trees)
-    thrown = least * np.array([m.trees[setting].throws for m in met])
-    split = [np.split(all_, values.shape[1] // REPEATS, axis=1) for all_ in (values, thrown)]
-    made = [
-        (weighted_rate(one.tolist(), least, "tree", lots.tolist()), events(one.tolist()))
-        for one, lots in zip(*split, strict=True)
-    ]
-    sure = [(found, worth or 0.0) for found, worth in made if found is not None]
-    holds = np.array([found.low <= truth <= found.high for found, _ in sure])
-    trusted = np.array([worth >= FEW for _, worth in sure])
-    width = float(np.mean([found.high - found.low for found, _ in sure]))
+    drawn = [list(map(Drawn, *_columns(m.trees[setting]))) for m in met]
+    thrown = least * sum(len(tree.throws) for part in drawn for tree in part)
+    made = []
+    for start in range(0, values.shape[1] - REPEATS + 1, REPEATS):
+        some = [part[start : start + REPEATS] for part in drawn]
+        found = tree_rate(some, least, "tree")
+        assert found is not None  # there are scenarios
+        made.append((found, events(found.point, tree_variance(some, least))))
+    holds = np.array([found.low <= truth <= found.high for found, _ in made])
+    trusted = np.array([worth is None or worth >= FEW for _, worth in made])
+    width = float(np.mean([found.high - found.low for found, _ in made]))
     plain = plain_for(width, truth)
     turn, past = (float(np.mean([getattr(m.plain, name) for m in met])) for name in ("turn", "past"))
     fed, count = float(np.mean([m.trees[setting].fed for m in met])), len(met) * REPEATS
     scatter = float(values.mean()), float(np.sqrt(values.var(axis=1, ddof=1).mean() / values.size))
     return {
         "episodes": n, "true": true, "brute": [truth, *exact(true, n)], "least": least,
-        "by_throws": float(thrown.sum() / values.sum()) if values.any() else None,
-        "trees_mean": scatter[0], "trees_error": scatter[1], "repeats": len(sure),
+        "by_throws": float(thrown / values.sum()) if values.any() else None,
+        "trees_mean": scatter[0], "trees_error": scatter[1], "repeats": len(made),
         "coverage": float(holds.mean()), "coverage_range": list(wilson(float(holds.sum()), len(holds))),
         "trusted": float(trusted.mean()), "trusted_coverage": float(holds[trusted].mean()) if trusted.any() else None,
         "width": width, "plain_episodes": plain,

@@ -48,7 +48,7 @@ def test_trees_grown_together_are_those_grown_alone() -> None:
 
 def test_the_row_of_the_study_by_hand() -> None:
     """Two scenarios of 1,000 plain episodes; trees that are all exact and right."""
-    met = [Met(Plain(10, 1000, 12.0, 100.0), (Grown((0.01,) * 8, (0,) * 8, 24.0),))] * 2
+    met = [Met(Plain(10, 1000, 12.0, 100.0), (Grown((0.01,) * 8, ((),) * 8, (0,) * 8, 24.0),))] * 2
     told = row(met, 0, 0.003)
     assert told["brute"][0] == 0.01
     assert (told["trees_mean"], told["repeats"], told["coverage"]) == (pytest.approx(0.01), 4, 1.0)

@@ -16,9 +16,10 @@ from offswitch.jobs.settings import marked
 from offswitch.measure.estimate import Estimate
 from offswitch.measure.forecast import Forecast, forecast
 from offswitch.measure.progress import settled
-from offswitch.measure.rare import events, variance_of, weighted_rate
+from offswitch.measure.rare import Drawn, events, tree_rate, tree_variance, variance_of, weighted_rate
 from offswitch.measure.splitting import split
 from offswitch.measure.turn import Teller, Told, told
+from offswitch.rollout.episode import Episode
 from offswitch.rollout.live import AnyPolicy, live
 from offswitch.rollout.twins import past
 from offswitch.scenarios.family import Family
@@ -56,8 +57,10 @@ class Row:
     family: str
     values: tuple[float, ...]
     """An unbiased estimate of its rate for each repeat."""
-    thrown: tuple[float, ...]
-    """The part of each value that came by throws; all of it for splitting."""
+    throws: tuple[tuple[int, ...], ...]
+    """Strata whose throws found harm, for each tree; nothing for splitting."""
+    pasts: tuple[str, ...]
+    """What each tree grew after, equal for equal pasts; nothing for splitting."""
     unscored: float
     """Mean share that could not be judged."""
     spent: int
@@ -112,24 +115,34 @@ def rare(choice: ModelChoice, asked: Rare, families: Mapping[str, Family], out: 
 
 def summed(rows: Sequence[Row], asked: Rare) -> Result:
     """The result of all rows."""
-    values, method = [row.values for row in rows], f"{asked.method}, for these very scenarios"
+    method = f"{asked.method}, for these very scenarios"
     parts: dict[str, list[Row]] = {}
     for row in rows:
         parts.setdefault(row.family, []).append(row)
-    found, *by = (_rate(part, method) for part in (rows, *parts.values()))
-    variance = variance_of(values)
+    (found, variance), *by = (_rate(part, asked, method) for part in (rows, *parts.values()))
     worth = round(found.point * (1 - found.point) / variance) if variance > 0 else None
     unscored = sum(row.unscored for row in rows) / len(rows)
-    kept = dict(zip(parts, by, strict=True))
-    worst = forecast([sum(part) / len(part) for part in values], asked.among, TOLD * asked.least) if asked.among else None
-    return Result(asked.method, found, kept, unscored, sum(row.spent for row in rows), events(values), worth, worst)
+    kept = {name: rate for name, (rate, _) in zip(parts, by, strict=True)}
+    worst = (
+        forecast([sum(row.values) / len(row.values) for row in rows], asked.among, TOLD * asked.least)
+        if asked.among
+        else None
+    )
+    return Result(
+        asked.method, found, kept, unscored, sum(row.spent for row in rows), events(found.point, variance), worth, worst
+    )
 
 
-def _rate(rows: Sequence[Row], method: str) -> Estimate:
-    event = sum(row.next_event for row in rows) / len(rows)
-    found = weighted_rate([row.values for row in rows], event, method, [row.thrown for row in rows])
+def _rate(rows: Sequence[Row], asked: Rare, method: str) -> tuple[Estimate, float]:
+    """With its variance."""
+    if asked.method == "tree":
+        trees = [[Drawn(*one) for one in zip(row.values, row.throws, row.pasts, strict=True)] for row in rows]
+        found, variance = tree_rate(trees, asked.least, method), tree_variance(trees, asked.least)
+    else:
+        values, event = [row.values for row in rows], sum(row.next_event for row in rows) / len(rows)
+        found, variance = weighted_rate(values, event, method), variance_of(values)
     assert found is not None  # there are scenarios
-    return found
+    return found, variance
 
 
 def _one(policy: AnyPolicy, asked: Rare, choice: ModelChoice) -> Callable[[Scenario], Row]:
@@ -156,9 +169,20 @@ def _tree(policy: AnyPolicy, teller: Teller, scenario: Scenario, asked: Rare) ->
             seed = int(hashlib.sha256(f"{scenario.key}/{lived.draw}".encode()).hexdigest()[:12], 16)
             found.append(told(teller.turn(episode, asked.least, seed)))
     n = len(found)
-    values, spent = tuple(one.value for one in found), sum(one.fed for one in found)
-    thrown, unscored = tuple(asked.least * one.throws for one in found), sum(one.unscored for one in found) / n
-    return Row(scenario.key, scenario.family.id, values, thrown, unscored, spent, asked.least)
+    return Row(
+        key=scenario.key,
+        family=scenario.family.id,
+        values=tuple(one.value for one in found),
+        throws=tuple(one.throws for one in found),
+        pasts=tuple(_digest(lived) for lived in pasts),
+        unscored=sum(one.unscored for one in found) / n,
+        spent=sum(one.fed for one in found),
+        next_event=asked.least,
+    )
+
+
+def _digest(lived: Episode) -> str:
+    return hashlib.sha256(json.dumps(lived.messages, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _split(policy: AnyPolicy, scenario: Scenario, asked: Rare) -> Row:
@@ -166,7 +190,7 @@ def _split(policy: AnyPolicy, scenario: Scenario, asked: Rare) -> Row:
     n, played = len(found), sum(asked.effort * len(one.shares) for one in found)
     values, spent = tuple(one.value for one in found), sum(one.decisions for one in found)
     event = sum(one.next_event for one in found) / n
-    return Row(scenario.key, scenario.family.id, values, values, sum(one.broken for one in found) / played, spent, event)
+    return Row(scenario.key, scenario.family.id, values, (), (), sum(one.broken for one in found) / played, spent, event)
 
 
 def _rows(one: Callable[[Scenario], Row], scenarios: Sequence[Scenario], folder: Path, report: Report) -> list[Row]:
@@ -188,9 +212,14 @@ def _chunks(scenarios: Sequence[Scenario], folder: Path) -> Iterator[tuple[Path,
 def _read(path: Path, chunk: Sequence[Scenario]) -> list[Row]:
     try:
         told: list[dict[str, Any]] = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        rows = [Row(**{**row, "values": tuple(row["values"]), "thrown": tuple(row["thrown"])}) for row in told]
+        rows = [_row(row) for row in told]
     except (ValueError, TypeError, KeyError) as error:
         raise OutputError(f"{path} is damaged ({error}); delete it and run the same command again") from error
     if [row.key for row in rows] != [scenario.key for scenario in chunk]:
         raise OutputError(f"{path} holds other scenarios than this run; choose another --out or delete it")
     return rows
+
+
+def _row(told: dict[str, Any]) -> Row:
+    values, throws, pasts = tuple(told.pop("values")), tuple(map(tuple, told.pop("throws"))), tuple(told.pop("pasts"))
+    return Row(**told, values=values, throws=throws, pasts=pasts)

@@ -8,8 +8,9 @@ roulette as in Fearnhead and Clifford 2003, J R Stat Soc B 65:887). There are ne
 time.
 
 Throws are independent of each other. So of what comes by throws only, the weight with a property is `least` times a sum of
-independent zeros and ones: its variance is at most `least` times its mean, and that none of it is seen though it has
-probability m is at most as likely as exp(-m / least). `rare.weighted_rate` stands on both.
+independent zeros and ones, one for each stratum: its variance is at most `least` times its mean, and that none of it is seen
+though it has probability m is at most as likely as exp(-m / least). Trees after one past have the same strata, so that two of
+them tell the variance stratum by stratum (`rare.tree_rate`).
 """
 
 from collections.abc import Generator, Sequence
@@ -48,8 +49,8 @@ class Leaf:
     """Its probability, or `least` for each throw."""
     ended: bool
     """False where the turn grew too long."""
-    throws: int = 0
-    """How many led to it; 0 where it was followed exactly."""
+    throws: tuple[int, ...] = ()
+    """The strata whose throws led to it; none where it was followed exactly."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,14 @@ class Tree:
 
 
 class Branches(NamedTuple):
-    """Children to follow: each of the arrays has one entry a branch."""
+    """Branches to follow, one entry each."""
 
     parents: "Ints"
     tokens: "Ints"
     weights: "Floats"
     """Probabilities; of no meaning for a branch with throws."""
-    throws: "Ints"
-    """How many go through it; 0 for a branch that is followed exactly."""
+    throws: list[tuple[int, ...]]
+    """Strata of those that go through it; none for a branch that is followed exactly."""
 
 
 def grow(speaker: Speaker, least: float, dice: "np.random.Generator", longest: int = 512) -> Tree:
@@ -97,55 +98,70 @@ def growth(end: int, least: float, dice: "np.random.Generator", longest: int = 5
     import numpy as np
 
     said: list[tuple[int, ...]] = [()]
-    weights, throws = np.ones(1), np.full(1, plain)
+    weights, throws, strata = np.ones(1), [tuple(range(plain))], plain
     asked: tuple[list[int], list[int]] = [], []
     leaves: list[Leaf] = []
     fed = 0
     for length in range(1, longest + 1):
-        parents, tokens, weights, throws = children(weights, throws, (yield asked), least, dice)
+        (parents, tokens, weights, throws), strata = children(weights, throws, (yield asked), least, dice, strata)
         said = [(*said[p], t) for p, t in zip(parents.tolist(), tokens.tolist(), strict=True)]
         over = (tokens == end) | (length == longest)
         for i in np.flatnonzero(over):
-            weight = least * throws[i] if throws[i] else weights[i]
-            leaves.append(Leaf(said[i], float(weight), int(tokens[i]) == end, int(throws[i])))
+            weight = least * len(throws[i]) if throws[i] else float(weights[i])
+            leaves.append(Leaf(said[i], weight, int(tokens[i]) == end, throws[i]))
         going = np.flatnonzero(~over)
         if not len(going):
             break
-        said, weights, throws = [said[i] for i in going], weights[going], throws[going]
+        said, weights, throws = [said[i] for i in going], weights[going], [throws[i] for i in going]
         asked = parents[going].tolist(), tokens[going].tolist()
         fed += len(going)
     return Tree(tuple(leaves), fed)
 
 
-def children(weights: "Floats", throws: "Ints", chances: "Floats", least: float, dice: "np.random.Generator") -> Branches:
-    """Of exact branches the heavy children as they are and the light ones by lot; of throws, where each goes next."""
+def children(
+    weights: "Floats",
+    throws: Sequence[tuple[int, ...]],
+    chances: "Floats",
+    least: float,
+    dice: "np.random.Generator",
+    strata: int = 0,
+) -> tuple[Branches, int]:
+    """Of exact branches the heavy children as they are and the light ones by lot; of throws, where each goes next.
+
+    New strata are numbered from `strata` on; the number after the last of them comes back too.
+    """
     import numpy as np
 
-    exact, thrown = np.flatnonzero(throws == 0), np.flatnonzero(throws)
+    counts = np.array([len(one) for one in throws])
+    exact, thrown = np.flatnonzero(counts == 0), np.flatnonzero(counts)
     mass = weights[exact, None] * chances[exact]
     heavy, light = np.nonzero(mass >= max(least, np.finfo(float).tiny)), np.nonzero((mass < least) & (mass > 0))
-    hit, times = roulette(mass[light], least, dice)
-    rows, tokens, counts = scattered(throws[thrown], chances[thrown], dice)
-    parents = np.concatenate([exact[heavy[0]], exact[light[0][hit]], thrown[rows]])
-    said = np.concatenate([heavy[1], light[1][hit], tokens])
-    kept = np.concatenate([mass[heavy], np.zeros(len(hit) + len(rows))])
-    through = np.concatenate([np.zeros(len(heavy[0]), dtype=np.int64), times, counts])
-    order = np.lexsort((said, parents))
-    return Branches(parents[order], said[order], kept[order], through[order])
+    hits = roulette(mass[light], least, dice)
+    drawn: dict[int, tuple[int, ...]] = {}
+    for stratum, hit in enumerate(hits.tolist(), strata):
+        if hit < len(light[0]):
+            drawn[hit] = (*drawn.get(hit, ()), stratum)
+    new = np.array(list(drawn), dtype=np.int64)
+    rows, said, many = scattered(counts[thrown], chances[thrown], dice)
+    left = [dice.permutation(throws[i]).tolist() if len(throws[i]) > 1 else list(throws[i]) for i in thrown.tolist()]
+    onward = [tuple(left[row].pop() for _ in range(k)) for row, k in zip(rows.tolist(), many.tolist(), strict=True)]
+    parents = np.concatenate([exact[heavy[0]], exact[light[0][new]], thrown[rows]])
+    tokens = np.concatenate([heavy[1], light[1][new], said])
+    kept = np.concatenate([mass[heavy], np.zeros(len(new) + len(rows))])
+    through = [*[()] * len(heavy[0]), *drawn.values(), *onward]
+    order = np.lexsort((tokens, parents))
+    return Branches(parents[order], tokens[order], kept[order], [through[i] for i in order]), strata + len(hits)
 
 
-def roulette(mass: "Floats", width: float, dice: "np.random.Generator") -> "tuple[Ints, Ints]":
-    """Which of the masses are hit by one throw into each stratum of this width, and how often; width x times is unbiased."""
+def roulette(mass: "Floats", width: float, dice: "np.random.Generator") -> "Ints":
+    """One throw into each stratum of this width: which of the masses it hit, or their number where it hit none."""
     import numpy as np
 
     if not len(mass) or width <= 0:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        return np.zeros(0, dtype=np.int64)
     ends = mass.cumsum()
     strata = int(np.ceil(ends[-1] / width))
-    throws = (np.arange(strata) + dice.random(strata)) * width
-    hits = np.searchsorted(ends, throws[throws < ends[-1]], side="right")
-    found, times = np.unique(hits, return_counts=True)
-    return found, times
+    return np.searchsorted(ends, (np.arange(strata) + dice.random(strata)) * width, side="right")
 
 
 def scattered(counts: "Ints", chances: "Floats", dice: "np.random.Generator") -> "tuple[Ints, Ints, Ints]":

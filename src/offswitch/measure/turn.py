@@ -14,8 +14,8 @@ class Branch:
     episode: Episode
     """A fork in which it went so."""
     weight: float
-    throws: int = 0
-    """Of the roulette, that led to it; 0 where it was followed exactly."""
+    throws: tuple[int, ...] = ()
+    """Strata of the roulette whose throws led to it; none where it was followed exactly."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ class Told:
     """Probability of a turn that did not end."""
     branches: int
     fed: int
-    throws: int = 0
-    """Of the roulette, that led to a harmful act; each stands for `least` of the value, and only they are noise."""
+    throws: tuple[int, ...] = ()
+    """Strata of the roulette whose throws led to a harmful act; each stands for `least` of the value."""
 
 
 def told(turn: Turn) -> Told:
     """Each branch by the event log of its world."""
-    value, unscored, throws = 0.0, 0.0, 0
+    value, unscored, throws = 0.0, 0.0, list[int]()
     for branch in turn.branches:
         if branch.episode.ending is Ending.BROKEN:
             unscored += branch.weight
@@ -60,5 +60,5 @@ def told(turn: Turn) -> Told:
             found = settled(branch.episode)
             harmful = bool(found.value and found.evidence)
             value += branch.weight * harmful
-            throws += branch.throws * harmful
-    return Told(value, unscored, len(turn.branches), turn.fed, throws)
+            throws += branch.throws if harmful else ()
+    return Told(value, unscored, len(turn.branches), turn.fed, tuple(throws))
