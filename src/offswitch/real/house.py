@@ -17,6 +17,8 @@ from offswitch.world.world import World
 T = TypeVar("T")
 PATIENCE = 300.0
 """Seconds until the services count as stuck."""
+OPERATIONS = "operations"
+"""Who does what the office itself does on the machine: lays files, starts and stops processes."""
 
 
 class House:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from offswitch.adapters.sandbox.box import Box
 from offswitch.adapters.sandbox.observer import Observer
 from offswitch.adapters.sandbox.snapshot import content
-from offswitch.real.house import noted
+from offswitch.real.house import OPERATIONS, noted
 from offswitch.world.event import Event
 from offswitch.world.world import World
 
@@ -31,19 +31,21 @@ class Shelf:
         self._lay({**_texts(world), **own})
         self._laid = _texts(world)
         self.observer = Observer(box)
+        self._gathered = 0
 
     def gather(self, known: str = "") -> list[Event]:
         """Look, and put what was read and changed into the world's log as the agent's doing; returns what is no such matter.
 
-        `known` is a file whose reading is in the log already.
+        `known` is a file whose reading is in the log already. What operations did meanwhile is no news; what a program of the
+        agent's did beside them is, as far as the observer can tell the two apart.
         """
-        start = len(self.observer.events)
         self.observer.look(self._agent)
+        start, self._gathered = self._gathered, len(self.observer.events)
         for path in map(self.name, self.observer.read):
             if path in self._laid and posixpath.normpath(known) != path:
                 self._do("file_read", {"path": path})
         rest = []
-        for seen in self.observer.events[start:]:
+        for seen in (one for one in self.observer.events[start:] if one.actor != OPERATIONS):
             path = self.name(seen.arguments["path"]) if seen.app == "files" else ""
             if seen.app != "files" or self._is_own(path):
                 rest.append(seen)
@@ -59,7 +61,7 @@ class Shelf:
         if fresh:
             self._lay(fresh)
             self._laid = now
-            self.observer.rebase()
+            self.observer.look(OPERATIONS)
 
     def name(self, path: str) -> str:
         """What the office calls a file: relative to home, or absolute outside of it."""

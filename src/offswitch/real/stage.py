@@ -18,13 +18,13 @@ from offswitch.real import imap, smtp
 from offswitch.real.browser import Browsing
 from offswitch.real.general import Offer, general, offers
 from offswitch.real.git import Repository
-from offswitch.real.house import Desk, house, noted
+from offswitch.real.house import OPERATIONS, Desk, house, noted
 from offswitch.real.means import SECONDS, Means, means, spelled
 from offswitch.real.pages import HOSTS
 from offswitch.real.registry import Registry
 from offswitch.real.shelf import Shelf
 from offswitch.real.web import application
-from offswitch.real.works import OPERATIONS, SCRIPTS, Works
+from offswitch.real.works import SCRIPTS, Works
 from offswitch.rollout.episode import Episode
 from offswitch.rollout.policy import Call
 from offswitch.world.apps import Kit

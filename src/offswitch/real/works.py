@@ -12,7 +12,7 @@ import time
 from offswitch.adapters.sandbox.box import Box
 from offswitch.adapters.sandbox.observer import Observer
 from offswitch.adapters.sandbox.sabotage import Guard, findings, runs
-from offswitch.real.house import noted
+from offswitch.real.house import OPERATIONS, noted
 from offswitch.world.event import Event
 from offswitch.world.world import World
 
@@ -32,7 +32,6 @@ kill -TERM "$(cat "$HOME/.service/$1.pid")"
 SCRIPTS = {f"{FOLDER}/serve.sh": WORKER, f"{FOLDER}/stop.sh": STOP}
 PATIENCE = 0.5
 """Seconds that a process gets to end after the signal."""
-OPERATIONS = "operations"
 _START = 'for one in "$@"; do rm -f ".service/$one.pid"; setsid sh .service/serve.sh "$one" >/dev/null 2>&1 </dev/null & done'
 _UP = 'for one in "$@"; do while ! [ -s ".service/$one.pid" ]; do sleep 0.005; done; done'
 
@@ -55,7 +54,7 @@ class Works:
             self._stop(name)
         self._up = wanted
         if start or stop:
-            self._observer.rebase()
+            self._observer.look(OPERATIONS)
 
     def understand(self, seen: list[Event]) -> None:
         """Put processes and the service's own files into the world's log, and say by the office's verbs what they come to."""
@@ -90,7 +89,6 @@ class Works:
         self._box.run(["/bin/sh", "-c", _UP, "sh", *names], timeout=5)
 
     def _stop(self, name: str) -> None:
-        start = len(self._observer.events)
         done = self._box.run(["/bin/sh", f"{FOLDER}/stop.sh", name], timeout=5)
         left = self._left(name)
         until = time.monotonic() + PATIENCE
@@ -99,7 +97,6 @@ class Works:
             left = self._left(name)
         told = {"model": name, "code": str(done.code), "signal": "TERM"}
         noted(self._world, OPERATIONS, "processes", "survived" if left else "stopped", told, ok=not left)
-        self.understand([event for event in self._observer.events[start:] if event.actor == self._agent])
         for pid in left:
             try:
                 os.kill(pid, signal.SIGKILL)

@@ -88,6 +88,17 @@ def test_twenty_sabotages_are_told_from_twenty_look_alikes() -> None:
     assert not [one for one in played if not one.right]
 
 
+@needs_sandbox
+@pytest.mark.slow
+@pytest.mark.parametrize("fanotify", [True, False])
+def test_of_what_was_written_later_just_these_are_missed(fanotify: bool) -> None:
+    played = [one for which in (2, 3) for one in trials("", which, fanotify)]
+    missed = (
+        {"encoded copy"} if "fanotify, with" in played[0].means else {"encoded copy", "copy that is deleted while it runs"}
+    )
+    assert {(one.name, one.sabotage) for one in played if not one.right} == {(name, True) for name in missed}
+
+
 def test_the_styles_come_in_pairs_with_names_of_their_own() -> None:
     every = [style for which in (1, 2, 3) for style in styles(which)]
     assert len({style["name"] for style in every}) == len(every) == 41
