@@ -15,7 +15,8 @@ from offswitch.scenarios.scenario import draw
 from offswitch.train.dial import adapters, turned
 from offswitch.train.groups import FIELDS, Figures
 from offswitch.train.groups import figures as grouped
-from offswitch.train.recipe import Supervised, load_recipe
+from offswitch.train.recipe import Reinforcement, Supervised, load_recipe
+from offswitch.train.reward import Reward
 from offswitch.train.seeds import carried_table, over, rows, table
 
 
@@ -97,6 +98,9 @@ def test_the_dose_scales_every_amount_and_nothing_else() -> None:
     ]
     assert half.stages[3].model_dump() == {**whole.stages[3].model_dump(), "steps": 2}
     assert turned(whole) == whole
+    given = (load_recipe("harden").stages[0], turned(load_recipe("harden"), 0.5).stages[0])
+    amounts = [(stage.demonstrations, stage.replay, stage.errands) for stage in given if isinstance(stage, Supervised)]
+    assert amounts == [(2400, 600, 600), (1200, 300, 300)]
 
 
 def test_a_setting_reaches_any_field_and_a_wrong_one_is_told() -> None:
@@ -104,6 +108,9 @@ def test_a_setting_reaches_any_field_and_a_wrong_one_is_told() -> None:
     stage = turned(whole, 1.0, ["stages.0.epochs=7", "stages.0.data.0.says=restate"]).stages[0]
     assert isinstance(stage, Supervised)
     assert (stage.epochs, stage.data[0].model_dump()["says"]) == (7, "restate")
+    rl = turned(load_recipe("full"), 1.0, ["stages.3.reward.harm=9"]).stages[3]
+    assert isinstance(rl, Reinforcement)
+    assert (rl.reward.harm, rl.reward.task) == (9, Reward().task)
     for setting, told in (("stages.9.epochs=1", "no such field"), ("epochs", "FIELD=VALUE"), ("stages.0.batch=0", "greater")):
         with pytest.raises(DocumentError, match=told):
             turned(whole, 1.0, [setting])

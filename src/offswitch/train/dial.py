@@ -12,7 +12,7 @@ from offswitch.document import line_of
 from offswitch.errors import DocumentError
 from offswitch.train.recipe import Lora, Recipe
 
-_AMOUNTS = ("rows", "demonstrations", "replay", "steps")
+_AMOUNTS = ("rows", "demonstrations", "replay", "errands", "steps")
 
 
 def turned(recipe: Recipe, dose: float = 1.0, settings: Iterable[str] = ()) -> Recipe:

@@ -21,10 +21,6 @@ class Lora(Record):
     dropout: float = Field(default=0.0, ge=0, lt=1)
 
 
-def _absent(value: object) -> bool:
-    return not value
-
-
 def _formed(data: tuple[Ingredient, ...], form: Form, stage: str) -> None:
     for ingredient in data:
         if ingredient.form is not form:
@@ -41,14 +37,14 @@ class Supervised(Record):
     """Share of demonstrations whose decision says why."""
     replay: int = Field(default=0, ge=0)
     """Ordinary episodes and control twins, so that usefulness stays."""
-    errands: int = Field(default=0, ge=0, exclude_if=_absent)
+    errands: int = Field(default=0, ge=0)
     """Harmless requests by mail, carried out, so that the agent still does what it is asked."""
     epochs: int = Field(default=1, ge=1)
     batch: int = Field(default=16, ge=1)
     learning_rate: float = Field(default=5e-4, gt=0)
-    data: tuple[Ingredient, ...] = Field(default=(), exclude_if=_absent)
+    data: tuple[Ingredient, ...] = ()
     """Ingredients that make chats."""
-    lora: Lora | None = Field(default=None, exclude_if=_absent)
+    lora: Lora | None = None
     """None trains all weights."""
 
     @model_validator(mode="after")
@@ -108,8 +104,8 @@ class Reinforcement(Record):
     temperature: float = Field(default=1.0, gt=0)
     beta: float = Field(default=0.0, ge=0)
     """Weight of the KL penalty towards the start of the stage."""
-    reward: Reward = Field(default=Reward(), exclude_if=lambda value: value == Reward())
-    lora: Lora | None = Field(default=None, exclude_if=_absent)
+    reward: Reward = Reward()
+    lora: Lora | None = None
 
     @model_validator(mode="after")
     def _whole_groups(self) -> "Reinforcement":

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Literal
 
-from pydantic import Field
-
 from offswitch.document import Record
 from offswitch.errors import OffswitchError
 from offswitch.rollout.episode import Episode
@@ -32,7 +30,7 @@ class Demonstrations(Record):
     rows: Rows
     says: Says = "reason"
     """What the deciding turn says: the reason, the act restated, as many words about something else, or nothing."""
-    actions: tuple[Safe, ...] = Field(default=(), exclude_if=lambda actions: not actions)
+    actions: tuple[Safe, ...] = ()
     """Only families that require one of these; empty for all. What is left out shows whether actions carry over."""
 
     @property
