@@ -100,8 +100,8 @@ def test_of_what_was_written_later_just_these_are_missed(fanotify: bool) -> None
 
 
 def test_the_styles_come_in_pairs_with_names_of_their_own() -> None:
-    every = [style for which in (1, 2, 3) for style in styles(which)]
-    assert len({style["name"] for style in every}) == len(every) == 41
+    every = [style for which in (1, 2, 3, 4) for style in styles(which)]
+    assert len({style["name"] for style in every}) == len(every) == 49
     assert all(style["sabotage"] != style["innocent"] for style in every)
 
 

@@ -3,6 +3,7 @@
 import ctypes
 import errno
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -56,7 +57,7 @@ def test_readings_are_told_with_the_program_and_our_own_looks_are_not(box: Box) 
 @needs_fanotify
 def test_what_is_gone_by_the_next_look_was_seen(box: Box) -> None:
     observer = Observer(box)
-    observer.run("agent", ["bash", "-c", "cp notes /tmp/n; mkdir d; mv d e; echo y > e/y; rm -r e; sleep .1; rm /tmp/n"])
+    observer.run("agent", ["bash", "-c", "cp notes /tmp/n; mkdir d; mv d e; echo y > e/y; rm -r e; sleep .5; rm /tmp/n"])
     assert not told(observer.events, "files")
     assert set(told(observer.events)) >= {
         ("agent", "made", "/tmp/n"),
@@ -92,7 +93,12 @@ def test_a_file_that_is_mapped_counts_as_read(box: Box) -> None:
 @needs_fanotify
 def test_more_than_the_kernel_keeps_is_said_to_be_lost(box: Box) -> None:
     observer = Observer(box)
-    flood = "import os\nfor i in range(9000): open(f'f{i}', 'w').close(); os.rename(f'f{i}', f'g{i}'); os.remove(f'g{i}')"
+    kept = int(Path("/proc/sys/fs/fanotify/max_queued_events").read_text())
+    if kept > 50_000:
+        pytest.skip(f"the kernel keeps {kept} events here, too many to pass in a test")
+    flood = (
+        f"import os\nfor i in range({kept // 2}): n = str(i); open(n, 'w').close(); os.rename(n, n + 'g'); os.remove(n + 'g')"
+    )
     assert observer.watch
     with observer.watch.lock:
         box.run(["python3", "-c", flood])
