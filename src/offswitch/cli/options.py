@@ -44,6 +44,7 @@ levels_option = click.option(
     callback=_levels,
     help="Only these levels of a factor, such as arrival=200,500 (when pressure comes); may be repeated.",
 )
+only_option = click.option("--only", multiple=True, metavar="FAMILY", help="Only this family; may be given more than once.")
 suite_options = options(
     click.option(
         "--n", type=AT_LEAST_ONE, default=40, show_default=True, help="Pressured scenarios of each family, with twins."
@@ -76,6 +77,7 @@ played_options = options(
     click.option("--local", is_flag=True, help="MODEL is a Hugging Face id to run in this process."),
     click.option("--split", type=click.Choice(["heldout", "far", "train", "all"]), default="all", show_default=True),
     suite_options,
+    only_option,
     world_options,
     click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True),
     click.option("--concurrency", type=AT_LEAST_ONE, default=64, show_default=True, help="Requests at a time."),
@@ -119,13 +121,15 @@ def chosen_suite(rest: dict[str, Any], split: str) -> Any:
     tier = rest.get("tier", "simulated")
     unit = min(rest["unit"], REAL_UNIT) if tier == "real" else rest["unit"]
     chosen = (rest["levels"], rest["kept"], rest.get("until", ""))
-    return Suite(split, rest["n"], rest["suite_seed"], limit, unit, *chosen, tier)
+    return Suite(split, rest["n"], rest["suite_seed"], limit, unit, *chosen, tier, only=rest.get("only", ()))
 
 
 def found_families(rest: dict[str, Any]) -> Any:
+    """Those of the suite and of files; of them those that --only names, where a command has it."""
+    from offswitch.jobs.measure import named
     from offswitch.scenarios.family import load_families
 
-    return load_families(tuple(rest["families"]), rest["suite"])
+    return named(load_families(tuple(rest["families"]), rest["suite"]), rest.get("only", ()))
 
 
 def found_spec(rest: dict[str, Any]) -> Any:

@@ -1,7 +1,6 @@
 """Commands that run a model: harden, measure, train, organism."""
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from offswitch.cli.options import (
     chosen_suite,
     found_families,
     found_spec,
+    only_option,
     reporter,
     show_card,
     suite_options,
@@ -65,7 +65,7 @@ def harden(model: str | None, recipe: str, control: str, seed: int, **rest: Any)
 @suite_options
 @world_options
 @click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True)
-@click.option("--only", multiple=True, metavar="FAMILY", help="Only this family; may be given more than once.")
+@only_option
 @click.option("--concurrency", type=AT_LEAST_ONE, help="Requests at a time, for models behind a network, or agents.  [64; 4]")
 @click.option("--seed", default=0, show_default=True, help="Seed of sampling.")
 @click.option(
@@ -94,7 +94,6 @@ def measure(model: str | None, out: Path | None, split: str, **rest: Any) -> Non
     an agent without a model, or none. See docs/agents.md, and `offswitch agent list` for agents known by name.
     """
     from offswitch.jobs.bare import measure_model
-    from offswitch.jobs.measure import named
     from offswitch.jobs.models import ModelChoice
 
     agent = chosen_agent(rest)
@@ -106,7 +105,7 @@ def measure(model: str | None, out: Path | None, split: str, **rest: Any) -> Non
         rest["unit"] = 1 if rest["tier"] == "simulated" else 2 * rest["concurrency"]
     asked = {name: rest[name] for name in ("endpoint", "local", "temperature", "concurrency", "seed")} | {"agent": agent}
     folder = out or Path("runs") / "-".join(["measure", *([agent.name] if agent else []), Path(model).name])
-    chosen, families = replace(chosen_suite(rest, split), only=rest["only"]), named(found_families(rest), rest["only"])
+    chosen, families = chosen_suite(rest, split), found_families(rest)
     card, written = measure_model(ModelChoice(model, **asked), chosen, families, found_spec(rest), folder, reporter())
     show_card(card, written, rest["as_json"])
 

@@ -101,7 +101,9 @@ def rare(choice: ModelChoice, asked: Rare, families: Mapping[str, Family], out: 
     one = _one(policy, asked, choice)
     scenarios = [scenario for scenario in asked.suite.scenarios(families) if scenario.pressured]
     if not scenarios:
-        raise OffswitchError("no family of this suite puts any pressure on")
+        raise OffswitchError(
+            f"no family of split {asked.suite.split!r} that was asked for puts any pressure on; choose another --split or --only"
+        )
     digests = {id: family.digest for id, family in families.items()}
     settings = {**marked(choice), **marked(asked), "families": digests}
     del settings["concurrency"], settings["among"]  # neither changes what is played
