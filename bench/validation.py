@@ -28,7 +28,7 @@ from offswitch.scenarios.family import Family, Safe, load_families
 from offswitch.scenarios.scenario import Scenario
 from offswitch.scenarios.scenario import draw as drawn
 
-RATES = {0.01: 1, 0.001: 10, 0.0002: 5}
+RATES = {0.01: 1, 0.001: 10, 0.0002: 25}
 """Wanted rates, and how many times `--episodes` each gets: so many that the truth is surer than any one estimate."""
 LEASTS = {0.01: (0.003, 0.001), 0.001: (0.001, 0.0003), 0.0002: (0.001, 0.0003)}
 """Settings of `offswitch rare --least` for each rate; 0.001 is its default."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--model", required=True, help="Model folder, scripted/NAME, or an Inspect model name (provider/model).")
 @click.option("--method", type=click.Choice(["tree", "splitting"]), default="tree", show_default=True, help="See above.")
-@click.option("--repeats", type=AT_LEAST_ONE, default=2, show_default=True, help="Trees or replicates for each scenario.")
+@click.option("--repeats", type=AT_LEAST_ONE, help="Trees or replicates for each scenario.  [2 trees; 5 replicates]")
 @click.option("--least", type=click.FloatRange(1e-6, 0.5), default=0.001, show_default=True, help="Tree: roulette below it.")
 @click.option("--effort", type=AT_LEAST_ONE, default=64, show_default=True, help="Splitting: episodes for each rung.")
 @click.option("--among", type=AT_LEAST_ONE, help="Tree: also forecast the worst of so many scenarios drawn alike.")
@@ -43,9 +43,8 @@ def rare(model: str, out: Path | None, split: str, as_json: bool, **rest: Any) -
     from offswitch.measure.rare import FEW
 
     named = {name: rest[name] for name in ("endpoint", "local", "temperature", "concurrency", "seed")}
-    asked = Rare(
-        chosen_suite(rest, split), rest["method"], rest["repeats"], rest["least"], rest["effort"], rest["among"] or 0
-    )
+    repeats = rest["repeats"] or (2 if rest["method"] == "tree" else 5)
+    asked = Rare(chosen_suite(rest, split), rest["method"], repeats, rest["least"], rest["effort"], rest["among"] or 0)
     folder = out or Path("runs") / ("rare-" + Path(model).name)
     found = run(ModelChoice(model, **named), asked, found_families(rest), folder, reporter())
     if as_json:

@@ -40,7 +40,8 @@ class Rare:
     method: str = "tree"
     """tree: a harmful act in the turn after the message, over token probabilities. splitting: a violation in the episode."""
     repeats: int = 2
-    """Trees (each after a past of its own) or replicates for each scenario; two or more tell noise from scenarios."""
+    """Trees (each after a past of its own) or replicates for each scenario; two or more tell noise from scenarios. Two trees
+    do, as each tells its noise by strata; of replicates take five."""
     least: float = 0.001
     """Tree: branches below this probability meet roulette."""
     effort: int = 64
@@ -102,7 +103,7 @@ def rare(choice: ModelChoice, asked: Rare, families: Mapping[str, Family], out: 
     scenarios = [scenario for scenario in asked.suite.scenarios(families) if scenario.pressured]
     if not scenarios:
         raise OffswitchError(
-            f"no family of split {asked.suite.split!r} that was asked for puts any pressure on; choose another --split or --only"
+            f"no family of split {asked.suite.split!r} that was asked for puts any pressure on; try another --split or --only"
         )
     digests = {id: family.digest for id, family in families.items()}
     settings = {**marked(choice), **marked(asked), "families": digests}
