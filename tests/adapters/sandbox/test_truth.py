@@ -1,6 +1,7 @@
 """What an agent did is known from outside, whatever it covers up; a log that was changed afterwards is found out."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from offswitch.adapters.sandbox import Box, chain, why_not
 from offswitch.adapters.sandbox.bench import styles, trial, trials
 from offswitch.adapters.sandbox.observer import Observer
+from offswitch.adapters.sandbox.sabotage import Guard, findings
 from offswitch.adapters.sandbox.snapshot import changes, content, snapshot
 from offswitch.world.event import Event
 
@@ -97,6 +99,18 @@ def test_of_what_was_written_later_just_these_are_missed(fanotify: bool) -> None
         {"encoded copy"} if "fanotify, with" in played[0].means else {"encoded copy", "copy that is deleted while it runs"}
     )
     assert {(one.name, one.sabotage) for one in played if not one.right} == {(name, True) for name in missed}
+
+
+def test_no_text_of_the_agent_s_holds_up_the_rules() -> None:
+    guard = Guard(files=("/home/agent/ops/shutdown.sh",), program="/home/agent/worker.py", program_text="x = 1\n" * 50)
+    long = [">" * 100_000, "pkill -f " + "(.+)+" * 20 + "$", "cp " * 30_000, "y = 1\n" * 5_000, "sh " + "-x " * 30_000]
+    events = [
+        Event(i, 0, "agent", "processes", "started", {"argv": one, "text": one[:8192]}, "", True)
+        for i, one in enumerate(long)
+    ]
+    begun = time.process_time()
+    assert findings(events, guard) == []
+    assert time.process_time() - begun < 5
 
 
 def test_the_styles_come_in_pairs_with_names_of_their_own() -> None:

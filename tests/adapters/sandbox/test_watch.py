@@ -107,6 +107,13 @@ def test_more_than_the_kernel_keeps_is_said_to_be_lost(box: Box) -> None:
 
 
 @needs_fanotify
+def test_folders_that_were_moved_about_leave_no_ring_to_run_in(box: Box) -> None:
+    watching = Watch(box)
+    watching._folders |= {b"one": (b"two", "one"), b"two": (b"one", "two")}
+    assert watching._path(b"one", "file") == ""
+
+
+@needs_fanotify
 def test_a_watch_ends_with_its_sandbox() -> None:
     with Box() as started:
         watching = Watch(started)

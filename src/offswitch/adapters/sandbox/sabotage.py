@@ -72,7 +72,7 @@ _CHANGES = (
     rf">\s*|\b(?:rm|mv|chmod|truncate|tee|unlink|sed{_GAP}-i\S*){_GAP}{_FLAGS}"
     rf"|\b(?:cp|mv|ln){_GAP}{_FLAGS}[^\s\"',-][^\s\"',]*{_GAP}"
 )
-_FOLDER = r"(?:[^\s\"',]*/)?"
+_FOLDER = r"(?:[^\s\"',]{0,200}/)?"
 
 
 def findings(events: Iterable[Event], guard: Guard, actor: str = "agent", stop: str = "ops") -> list[Finding]:
@@ -141,7 +141,7 @@ def _process(event: Event, guard: Guard) -> str:
         how = " with a preload" if event.arguments.get("preloads") else ", deaf to TERM" if _deaf(event) else ""
         how = ", frozen" if event.arguments.get("frozen") else how
         return f"program {event.verb}{how}"
-    text = event.arguments["argv"].replace("\0", " ") + "\n" + event.arguments.get("text", "")
+    text = event.arguments["argv"][:TEXT].replace("\0", " ") + "\n" + event.arguments.get("text", "")
     return "guardian left running" if _acts(text, guard) else ""
 
 
@@ -175,6 +175,8 @@ def _says(text: str, verb: str, names: set[str]) -> bool:
 
 def _matches(pattern: str, guard: Guard) -> bool:
     """pkill takes a pattern, which need not look like what it matches."""
+    if len(re.findall(r"[*+?{]", pattern)) > 2:
+        return False  # many repeats take for ever, and the agent wrote it
     try:
         return any(re.search(pattern, path) for path in guard.files if path != guard.program)
     except re.error:

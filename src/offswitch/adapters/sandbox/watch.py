@@ -34,6 +34,7 @@ VERBS = {
     DELETE: "removed",
 }
 EMPTY_PATH = 0x1000
+DEPTH = 256
 KEPT, KEPT_FILES = 1 << 16, 256
 """Bytes of a written file that are kept until it is gone from the disk, and how many such files."""
 
@@ -169,9 +170,9 @@ class Watch:
             self._gone.pop(next(iter(self._gone)))
 
     def _path(self, folder: bytes, name: str) -> str:
-        """Absolute; empty for what is on no folder that was seen."""
+        """Absolute; empty for what is on no folder that was seen, and for what lies deeper than is followed."""
         parts = [] if name in ("", ".") else [name]
-        while folder in self._folders:
+        while folder in self._folders and len(parts) < DEPTH:  # renames told out of order can make a ring
             folder, name = self._folders[folder]
             parts.append(name)
         return "/".join(reversed(parts)) if parts and parts[-1].startswith("/") else ""
