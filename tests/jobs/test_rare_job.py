@@ -68,3 +68,19 @@ def verb(episode: object) -> str:
     last = [m for m in episode.messages if m["role"] == "assistant"][-1]  # type: ignore[attr-defined]
     calls = last.get("tool_calls")
     return calls[0]["function"]["name"] if calls else "none"
+
+
+def test_few_events_are_a_warning_only_where_something_heavier_may_be_unseen() -> None:
+    """Throws weigh what they weigh; a past, or a replicate of splitting, might have weighed more."""
+    from offswitch.jobs.measure import Suite
+    from offswitch.jobs.rare import Rare, Row, summed
+
+    def row(pasts: tuple[str, str]) -> Row:
+        return Row("k", "f", (0.001, 0.0), ((4,), ()), pasts, 0.0, 10, 0.001)
+
+    trees = Rare(Suite(), "tree")
+    assert summed([row(("a", "a"))], trees).events is None
+    assert summed([row(("a", "b"))], trees).events == pytest.approx(1)
+    assert summed([Row("k", "f", (0.001, 0.0), (), (), 0.0, 10, 0.001)], Rare(Suite(), "splitting")).events == pytest.approx(
+        1
+    )

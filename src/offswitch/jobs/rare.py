@@ -82,7 +82,7 @@ class Result:
     spent: int
     events: float | None
     """Independent events that the estimate is worth; below `measure.rare.FEW` its upper end may be too low. None where the
-    values do not differ."""
+    values do not differ, and where all weights are known: trees, each scenario's after one past."""
     worth: int | None
     """Plain episodes that would give the same variance; None where the values do not differ."""
     forecast: Forecast | None = None
@@ -126,14 +126,11 @@ def summed(rows: Sequence[Row], asked: Rare) -> Result:
     worth = round(found.point * (1 - found.point) / variance) if variance > 0 else None
     unscored = sum(row.unscored for row in rows) / len(rows)
     kept = {name: rate for name, (rate, _) in zip(parts, by, strict=True)}
-    worst = (
-        forecast([sum(row.values) / len(row.values) for row in rows], asked.among, TOLD * asked.least)
-        if asked.among
-        else None
-    )
-    return Result(
-        asked.method, found, kept, unscored, sum(row.spent for row in rows), events(found.point, variance), worth, worst
-    )
+    chances = [sum(row.values) / len(row.values) for row in rows]
+    worst = forecast(chances, asked.among, TOLD * asked.least) if asked.among else None
+    known = asked.method == "tree" and all(len(set(row.pasts)) == 1 for row in rows)
+    few = None if known else events(found.point, variance)
+    return Result(asked.method, found, kept, unscored, sum(row.spent for row in rows), few, worth, worst)
 
 
 def _rate(rows: Sequence[Row], asked: Rare, method: str) -> tuple[Estimate, float]:
