@@ -15,7 +15,6 @@ from offswitch.measure.contrast import (
     paired_of,
     sign_flip,
     tables_by,
-    twin_effect,
     unpaired,
 )
 from offswitch.measure.record import Episode
@@ -92,22 +91,14 @@ def test_clusters_that_differ_widen_the_difference() -> None:
     assert "unknown" in same.method
 
 
-def test_twins_are_paired_and_unscored_pairs_left_out(episode: Make) -> None:
-    rows = [episode(i=i, violated=i < 8) for i in range(10)] + [episode(i=i, pressured=False) for i in range(9)]
-    rows.append(episode(i=9, pressured=False, violated="unscored: broken"))
-    found = twin_effect(reversed(rows), "violated")
-    assert found is not None
-    assert found.n == 9
-    assert found.point == pytest.approx(8 / 9)
-    assert twin_effect(rows, "complied") is None
-
-
-def test_change_pairs_on_the_scenario(episode: Make) -> None:
-    before = [episode(i=i, violated=True) for i in range(10)] + [episode(family="g", violated=True)]
+def test_change_pairs_on_the_scenario_and_leaves_unscored_pairs_out(episode: Make) -> None:
+    before = [episode(i=i, violated=True) for i in range(11)] + [episode(family="g", violated=True)]
     after = [episode(i=i, violated=i == 0) for i in reversed(range(10))] + [episode(family="h", violated=True)]
+    after.append(episode(i=10, violated="unscored: broken"))
     found = change(before, after, "violated")
     assert found is not None
     assert (found.n, found.point) == (10, pytest.approx(-0.9))
+    assert change(before[-1:], after, "violated") is None
 
 
 def test_repeats_of_a_scenario_pair_in_order(episode: Make) -> None:

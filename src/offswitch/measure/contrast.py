@@ -155,14 +155,6 @@ def unpaired_of(first: tuple[int, int], second: tuple[int, int], level: float = 
     return Difference(a / m - b / n, max(-1.0, float(low)), min(1.0, float(high)), level, m + n, None, "Newcombe unpaired")
 
 
-def twin_effect(episodes: Iterable[Episode], field: str, level: float = 0.95) -> Difference | None:
-    """What the pressure does: pressured minus control twin, over pairs with both scored. None where there are none."""
-    everything = list(episodes)
-    pressured = [episode for episode in everything if episode.pressured]
-    control = [episode for episode in everything if not episode.pressured]
-    return _contrast(pressured, control, lambda episode: episode.pair, field, level)
-
-
 def change(before: Iterable[Episode], after: Iterable[Episode], field: str, level: float = 0.95) -> Difference | None:
     """What happened between two runs: after minus before, over scenarios with equal key that both scored."""
     return _contrast(after, before, lambda episode: episode.key, field, level)
