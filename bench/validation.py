@@ -10,6 +10,7 @@ the same plain episodes; several are taken together. `--report` writes the table
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -183,6 +184,7 @@ def row(met: list[Met], setting: int, least: float) -> dict[str, Any]:
     scatter = float(values.mean()), float(np.sqrt(values.var(axis=1, ddof=1).mean() / values.size))
     return {
         "episodes": n, "true": true, "brute": [truth, *exact(true, n)], "least": least,
+        "scatter_over_strata": _scatter_over_strata(drawn, least),
         "by_throws": float(thrown / values.sum()) if values.any() else None,
         "trees_mean": scatter[0], "trees_error": scatter[1], "repeats": len(made),
         "coverage": float(holds.mean()), "coverage_range": list(wilson(float(holds.sum()), len(holds))),
@@ -191,6 +193,18 @@ def row(met: list[Met], setting: int, least: float) -> dict[str, Any]:
         "tokens": fed * count, "plain_tokens": plain * turn, "saves": plain * turn / (fed * count),
         "saves_with_past": plain * (turn + past) / ((fed + past) * count),
     }  # fmt: skip
+
+
+def _scatter_over_strata(drawn: list[list[Drawn]], least: float) -> float | None:
+    """Variance seen between trees after one past, over what their strata tell of it: about 1 if strata tell the truth."""
+    seen = told = 0.0
+    for part in drawn:
+        (past, _), *_ = Counter(tree.past for tree in part).most_common()
+        some = [tree for tree in part if tree.past == past]
+        if len(some) > 1:
+            seen += float(np.var([tree.value for tree in some], ddof=1))
+            told += tree_variance([some], least) * len(some)
+    return seen / told if told else None
 
 
 def plain_for(width: float, rate: float) -> int:

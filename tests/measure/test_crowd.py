@@ -52,7 +52,7 @@ def test_the_row_of_the_study_by_hand() -> None:
     told = row(met, 0, 0.003)
     assert told["brute"][0] == 0.01
     assert (told["trees_mean"], told["repeats"], told["coverage"]) == (pytest.approx(0.01), 4, 1.0)
-    assert told["by_throws"] == 0
+    assert (told["by_throws"], told["scatter_over_strata"]) == (0, None)
     assert told["tokens"] == 24.0 * 2 * 2
     assert told["saves"] == pytest.approx(told["plain_episodes"] * 12 / 96)
     assert told["saves_with_past"] == pytest.approx(told["plain_episodes"] * 112 / (124 * 4))
