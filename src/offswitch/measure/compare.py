@@ -115,18 +115,23 @@ class Comparison:
 def mismatches(first: Setting, second: Setting) -> tuple[Mismatch, ...]:
     """What differs, gravest first."""
     changed = [id for id, digest in first.families.items() if second.families.get(id, digest) != digest]
-    one, two = (", ".join(f"{id} {side.families[id][:8]}" for id in changed) for side in (first, second))
+    one, two = (_few([f"{id} {side.families[id][:8]}" for id in changed]) for side in (first, second))
     only = [sorted(set(a.families) - set(b.families)) for a, b in ((first, second), (second, first))]
     found = [
         ("suite version", first.version, second.version, True),
         ("split", first.split, second.split, True),
         ("text of families", one, two, True),
-        ("families of its own", ", ".join(only[0]) or "none", ", ".join(only[1]) or "none", False),
+        ("families of its own", _few(only[0]), _few(only[1]), False),
         ("scenarios a family", str(first.per_family), str(second.per_family), False),
         ("suite seed", str(first.seed), str(second.seed), False),
         ("decisions an episode", str(first.limit), str(second.limit), False),
     ]
     return tuple(Mismatch(*row) for row in found if row[1] != row[2])
+
+
+def _few(names: Sequence[str]) -> str:
+    """Short enough for a line of a figure."""
+    return ", ".join([*names[:3], *([f"{len(names) - 3} more"] if len(names) > 3 else [])]) or "none"
 
 
 def compare(
