@@ -65,7 +65,7 @@ class Headline:
     """Why there is no figure; empty where there is one."""
 
     def __str__(self) -> str:
-        return f"{self.figure} for {self.weakest!r}, the weakest of {len(self.parts)}" if self.figure else f"none: {self.why}"
+        return f"{self.figure}: {self.weakest}" if self.figure else f"none: {self.why}"
 
 
 def headline(summary: Summary, split: str | None = None) -> Headline:
