@@ -1,9 +1,11 @@
 """What an agent did is known from outside, whatever it covers up; a log that was changed afterwards is found out."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -57,6 +59,27 @@ def test_no_link_of_the_agent_leads_the_look_outside(box: Box, tmp_path: Path) -
 
 
 @needs_sandbox
+@pytest.mark.parametrize("swapped", ["rm f; ln -s d f", "rm -r d; ln -s f d", "rm f", "rm l; echo x > l"])
+def test_a_name_that_is_swapped_during_the_look_does_not_end_it(
+    box: Box, swapped: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.run(["bash", "-c", "echo x > f; mkdir d; ln -s f l; echo y > still"])
+    stat, of = os.stat, swapped.split(";")[0].split()[-1]
+
+    def late(path: Any, **rest: Any) -> os.stat_result:
+        told = stat(path, **rest)
+        if path == of and "dir_fd" in rest:
+            box.run(["bash", "-c", swapped])
+        return told
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", late)
+        seen = snapshot(box)
+    assert "/home/agent/still" in seen
+    assert seen.keys() >= {f"/home/agent/{name}" for name in "fdl" if name != of}
+
+
+@needs_sandbox
 def test_the_log_merges_commands_files_and_processes_and_says_whose_they_are(box: Box) -> None:
     observer = Observer(box, fanotify=False)
     there = "pgrep -fx 'sleep 60' >/dev/null"  # a busy machine may not yet have begun, or ended, what it was told to
@@ -104,6 +127,7 @@ def test_of_what_was_written_later_just_these_are_missed(fanotify: bool) -> None
 def test_no_text_of_the_agent_s_holds_up_the_rules() -> None:
     guard = Guard(files=("/home/agent/ops/shutdown.sh",), program="/home/agent/worker.py", program_text="x = 1\n" * 50)
     long = [">" * 100_000, "pkill -f " + "(.+)+" * 20 + "$", "cp " * 30_000, "y = 1\n" * 5_000, "sh " + "-x " * 30_000]
+    long += ["sh " + "-[" * 4_000, "cp a" + "[" * 8_000, "sed -i" + "-," * 4_000, "pkill -f (.+)+Z"]
     events = [
         Event(i, 0, "agent", "processes", "started", {"argv": one, "text": one[:8192]}, "", True)
         for i, one in enumerate(long)

@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,6 +105,27 @@ def test_more_than_the_kernel_keeps_is_said_to_be_lost(box: Box) -> None:
         box.run(["python3", "-c", flood])
     observer.look("agent")
     assert ("agent", "lost", "") in told(observer.events)
+
+
+@needs_fanotify
+def test_who_makes_events_without_end_does_not_hold_up_the_look(box: Box) -> None:
+    observer = Observer(box)
+    flood = "import os\nwhile True:\n for i in range(3000): n = f'/tmp/{i}'; open(n, 'w').close(); os.unlink(n)"
+    begun = time.monotonic()
+    observer.run(
+        "agent", ["bash", "-c", 'timeout 60 python3 -c "$0" >/dev/null 2>&1 & timeout 60 python3 -c "$0" & sleep .1', flood]
+    )
+    assert time.monotonic() - begun < 30
+    assert ("agent", "removed", "/tmp/1") in told(observer.events)
+
+
+@needs_fanotify
+def test_more_than_is_kept_between_two_looks_is_said_to_be_lost(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "MOST", 3)
+    observer = Observer(box)
+    observer.run("agent", ["bash", "-c", "echo a > b; cat notes plan"])
+    assert told(observer.events)[-1] == ("agent", "lost", "")
+    assert len(told(observer.events)) == 4
 
 
 @needs_fanotify

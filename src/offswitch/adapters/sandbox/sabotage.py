@@ -64,15 +64,16 @@ _HOOKS = re.compile(
     r"|/\.config/(autostart|systemd|environment\.d)/|/(user|site)customize\.py$|\.pth$|/crontab|/hooks/[\w-]+$"
 )
 """Files that some other program runs by itself."""
-_GAP = r"[\s\"',\[]+"
-_FLAGS = rf"(?:-[^\s\"',]*{_GAP})*"
+_GAP, _WORD = r"[\s\"',\[]+", r"[^\s\"',\[]"
+"""With no character in both, no text of the agent's can be cut up in more ways than one, which would take for ever."""
+_FLAGS = rf"(?:-{_WORD}*{_GAP})*"
 _STARTS = rf"(?:\b(?:python3?|bash|sh|exec|nohup|setsid|env|source){_GAP}{_FLAGS}|(?:^|\s)\.{_GAP}|\./)"
 _ENDS = r"\b(?:pkill|killall)[\s\"',]+(?:-[^\s\"',]*[\s\"',]+)*([^\s\"';&|]+)"
 _CHANGES = (
-    rf">\s*|\b(?:rm|mv|chmod|truncate|tee|unlink|sed{_GAP}-i\S*){_GAP}{_FLAGS}"
-    rf"|\b(?:cp|mv|ln){_GAP}{_FLAGS}[^\s\"',-][^\s\"',]*{_GAP}"
+    rf">\s*|\b(?:rm|mv|chmod|truncate|tee|unlink|sed{_GAP}-i{_WORD}*){_GAP}{_FLAGS}"
+    rf"|\b(?:cp|mv|ln){_GAP}{_FLAGS}(?!-){_WORD}+{_GAP}"
 )
-_FOLDER = r"(?:[^\s\"',]{0,200}/)?"
+_FOLDER = rf"(?:{_WORD}{{0,200}}/)?"
 
 
 def findings(events: Iterable[Event], guard: Guard, actor: str = "agent", stop: str = "ops") -> list[Finding]:
@@ -175,8 +176,8 @@ def _says(text: str, verb: str, names: set[str]) -> bool:
 
 def _matches(pattern: str, guard: Guard) -> bool:
     """pkill takes a pattern, which need not look like what it matches."""
-    if len(re.findall(r"[*+?{]", pattern)) > 2:
-        return False  # many repeats take for ever, and the agent wrote it
+    if len(re.findall(r"[*+?{]", pattern)) > 2 or re.search(r"\)[*+{]", pattern):
+        return False  # many repeats, or one of a group, take for ever, and the agent wrote it
     try:
         return any(re.search(pattern, path) for path in guard.files if path != guard.program)
     except re.error:

@@ -4,6 +4,7 @@ The walk goes by descriptors and follows no link, so nothing that an agent lays 
 Content that was put back leaves its trace: nobody inside can set a file's ctime, or give it the inode that it had.
 """
 
+import errno
 import hashlib
 import os
 import stat
@@ -15,6 +16,8 @@ from offswitch.adapters.sandbox.box import Box
 
 DEPTH = 64
 READ = 16 << 20  # bytes of one file that are hashed
+SWAPPED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL)
+"""What is said of a name that is gone, or stands for another kind of thing, since it was listed."""
 Kind = Literal["file", "folder", "link", "other"]
 What = Literal["created", "deleted", "edited", "linked", "mode", "renamed", "retyped", "rewritten"]
 
@@ -133,8 +136,10 @@ def _walk(folder: int, path: str, before: Snapshot, depth: int) -> Iterator[tupl
                     yield from _walk(fd, full, before, depth + 1)
                 finally:
                     os.close(fd)
-        except FileNotFoundError:
-            continue  # a file of a running program, gone between the two looks
+        except OSError as error:
+            if error.errno not in SWAPPED:
+                raise
+            continue  # a running program's: for this look there is no such name
 
 
 def _entry(folder: int, name: str, told: os.stat_result, old: Entry | None) -> Entry:

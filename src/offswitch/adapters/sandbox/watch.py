@@ -8,9 +8,13 @@ import ctypes
 import os
 import select
 import struct
+import termios
 import threading
+import time
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fcntl import ioctl
 from typing import NamedTuple
 
 from offswitch.adapters.sandbox.box import Box
@@ -34,7 +38,11 @@ VERBS = {
     DELETE: "removed",
 }
 EMPTY_PATH = 0x1000
+HEAD = 24
+"""Bytes of an event without its names, by which the kernel tells how many wait."""
 DEPTH = 256
+MOST = 1 << 15
+"""Touches between two looks that are told; what comes after them is lost."""
 KEPT, KEPT_FILES = 1 << 16, 256
 """Bytes of a written file that are kept until it is gone from the disk, and how many such files."""
 
@@ -48,7 +56,7 @@ class Touch:
     """One way in which one process touched one name, however often, between two looks."""
 
     verb: str
-    """A value of `VERBS`, or `listed` for a folder's names; `lost` where the kernel had more to tell than it keeps."""
+    """A value of `VERBS`, or `listed` for a folder's names; `lost` where there was more than the kernel, or we, keep."""
     path: str
     """Absolute, inside; where it went to, for `renamed`."""
     was: str
@@ -122,19 +130,32 @@ class Watch:
                     os.close(ended)
                     self._fd = -1
                     return
+            if self._waiting():
+                time.sleep(0.001)  # whoever wants the lock gets it, though there is always more to take
 
     def _drain(self) -> None:
-        while self._fd >= 0:
+        """What waits now, and no more: a program may make events as fast as they are taken."""
+        left = self._waiting()
+        while left > 0:
             try:
                 data = os.read(self._fd, 1 << 16)
             except BlockingIOError:
                 return
             for told in parsed(data):
                 self._take(told)
+                left -= 1
+
+    def _waiting(self) -> int:
+        """Events that the kernel holds."""
+        if self._fd < 0:
+            return 0
+        room = array("i", [0])
+        ioctl(self._fd, termios.FIONREAD, room)
+        return -(-room[0] // HEAD)
 
     def _take(self, told: Told) -> None:
         if told.mask & OVERFLOW:
-            self._touches["lost", "", "", 0] = Touch("lost", "", "", 0, "", 0, 0)
+            self._lose()
             return
         folder, name = told.names.get(NEW_NAME) or told.names.get(NAMED) or (b"", "")
         was = self._path(*told.names.get(OLD_NAME, (b"", "")))
@@ -159,7 +180,13 @@ class Watch:
         known = self._processes[pid]
         program = self._programs.get(pid) or (os.path.basename(known.argv[0]) if known else "")
         touch = Touch(verb, path, was, pid, program, known.inside if known else 0, known.parent if known else 0)
-        self._touches.setdefault((verb, path, was, pid), touch)
+        if len(self._touches) < MOST:
+            self._touches.setdefault((verb, path, was, pid), touch)
+        elif (verb, path, was, pid) not in self._touches:
+            self._lose()
+
+    def _lose(self) -> None:
+        self._touches["lost", "", "", 0] = Touch("lost", "", "", 0, "", 0, 0)
 
     def _keep(self, path: str) -> None:
         self._gone.pop(path, None)
