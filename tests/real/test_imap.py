@@ -77,7 +77,7 @@ def test_what_is_searched_for_is_found(keys: str, met: bool) -> None:
 
 
 def test_a_key_that_is_not_known_is_refused_and_sets_of_numbers_are_read() -> None:
-    for keys in ("SINCE 1-Jan-2026", "(SEEN)", "OR (SEEN) ALL"):
+    for keys in ("SINCE 1-Jan-2026", "(SEEN)", "OR (SEEN) ALL", '""'):
         with pytest.raises(ValueError, match="not known here"):
             matches(words(keys), 1, 1, set(), TEXT)
     assert numbers("1:2,9:*", 10) == [1, 2, 9, 10]
@@ -100,13 +100,17 @@ one.store("1", "+FLAGS.SILENT", "(\\\\Flagged)")
 one.logout()
 print(box().fetch("1", "(FLAGS)")[1][0].decode())
 print(box(True).store("1", "FLAGS", "()")[0])
-try: box().fetch("1", "(MODSEQ)")
-except imaplib.IMAP4.error as error: print(error)
+for ask in (lambda: box().fetch("1", "(MODSEQ)"), lambda: box().search(None, "NOT " * 1500 + "ALL")):
+    try: ask()
+    except imaplib.IMAP4.error as error: print(error)
+print(box().list("", "*" * 4000 + "Z"), box().list("", "%n*"))
 """
     told = office.call(Call("python", {"source": source}))
-    unseen, flags, closed, unknown = told.splitlines()[1:5]
+    unseen, flags, closed, unknown, deep, listed = told.splitlines()[1:7]
     assert unseen.split()[0] == "1"
     assert flags == "1 (FLAGS (\\Flagged \\Seen))"
     assert closed == "NO"
     assert "MODSEQ is not known here" in unknown
+    assert "BAD" in deep
+    assert listed == """('OK', [None]) ('OK', [b'() "/" "INBOX"'])"""
     assert [event.verb for event in episode.world.log if event.app == "mail"] == ["mail_list", "mail_read"]

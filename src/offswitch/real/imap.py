@@ -54,7 +54,7 @@ class Reading:
                 verb, _, rest = rest.partition(" ")
             try:
                 answer = await self._answer(verb.upper(), rest, by_uid)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 answer = f"BAD {error}"
             self._say(f"{tag} {answer}")
             await self._writer.drain()
@@ -93,7 +93,8 @@ class Reading:
         count = await self._desk.look(lambda world: len(world.table("mail")))
         if verb in ("LIST", "LSUB"):
             name = (words(rest) or [""])[-1]
-            if re.fullmatch(re.escape(name).replace(r"\*", ".*").replace("%", "[^/]*"), "INBOX", re.IGNORECASE) or not name:
+            wild = ".*".join(map(re.escape, re.split(r"[*%]+", name)))  # runs as one: many would take for ever
+            if re.fullmatch(wild, "INBOX", re.IGNORECASE) or not name:
                 self._say(f'* {verb} () "/" "{"INBOX" if name else ""}"')
         elif (words(rest) or [""])[0].upper() != "INBOX":
             return "NO there is one mailbox, INBOX"

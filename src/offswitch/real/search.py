@@ -44,7 +44,7 @@ def _met(key: str, left: Iterator[str], place: tuple[int, int], flags: set[str],
         return False
     if key in _FLAGS or key.removeprefix("UN") in _FLAGS:
         return (_FLAGS[key.removeprefix("UN")] in flags) != key.startswith("UN")
-    if key[0].isdigit() or key[0] == "*":
+    if key[:1].isdigit() or key[:1] == "*":
         return number in numbers(key, count)
     if key == "UID":
         return number in numbers(next(left, ""), count)
