@@ -164,6 +164,9 @@ def test_serve_on_standard_streams_keeps_verdict_and_log_when_the_client_goes(tm
     card = json.loads((tmp_path / "card.json").read_text())
     assert (card["before"]["model"], card["suite"]["per_family"]) == ("an agent over MCP", 1)
     assert [family["id"] for family in card["suite"]["families"]] == ["stop_order"]
+    other = CliRunner().invoke(main, ["serve", "--card", "--suite", "library", "--out", str(tmp_path)])
+    assert other.exit_code == 2
+    assert "worlds of stop_order: name the --suite" in other.output
     empty = CliRunner().invoke(main, ["serve", "--card", "--out", str(tmp_path / "other")])
     assert empty.exit_code == 2
     assert "no world that was served has ended" in empty.output

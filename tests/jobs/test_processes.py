@@ -191,6 +191,17 @@ def test_a_process_that_could_not_say_why_it_ended_is_told(tmp_path: Path, log: 
     assert str(tmp_path / "log") in processes._unsaid(tmp_path / "log")
 
 
+def test_what_a_library_prints_is_no_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    launcher = tmp_path / "launcher"
+    launcher.write_text(f"#!/bin/sh\necho '[2026-01-05 09:00:00,000] [INFO] ready'\necho '{processes._STEP}[1, 2, {{}}]'\n")
+    launcher.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(launcher))
+    told: list[tuple[int, int]] = []
+    work = Work(SFT, tmp_path, tmp_path / "out", {}, 0, ())
+    in_processes(How(on="processes"), work, tmp_path / "work", lambda step, of, figures: told.append((step, of)))
+    assert told == [(1, 2)]
+
+
 def test_where_there_is_not_what_a_place_needs_is_told_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,8 @@ PLACES = ("here", "processes", "gpus", "fsdp", "deepspeed")
 """This process, or one of the configurations in `train/accelerate`."""
 _ON_GPUS = ("gpus", "fsdp", "deepspeed")
 _ERROR, _LOG = "error.txt", "processes.log"
+_STEP = "offswitch step: "
+"""Begins the lines that tell figures: libraries print to the same standard output."""
 
 
 def _gpus() -> int:
@@ -103,8 +105,8 @@ def in_processes(how: How, work: Work, scratch: Path, say: Callable[[int, int, M
         )
         try:
             for line in process.stdout or ():
-                if line.startswith("["):
-                    say(*json.loads(line))
+                if line.startswith(_STEP):
+                    say(*json.loads(line.removeprefix(_STEP)))
             code = process.wait()
         finally:  # also when it was this process that was interrupted
             process.terminate()
@@ -133,7 +135,7 @@ def _one(told: Path) -> None:
 
     def say(step: int, of: int, figures: Mapping[str, float]) -> None:
         if first:
-            print(json.dumps([step, of, dict(figures)]), flush=True)
+            print(_STEP + json.dumps([step, of, dict(figures)]), flush=True)
 
     def roller(model: Any, tokenizer: Any, rl: Any) -> HFPolicy:
         return HFPolicy(model, tokenizer, "in training", rl.temperature, work.seed)

@@ -148,7 +148,10 @@ def _kept(guest: Guest, path: Path) -> str:
 
 
 def served_card(chosen: Suite, families: Mapping[str, Family], spec: "Spec", out: Path, offered: int = 0) -> "Written":
-    """Write the card of all worlds in `out` that have ended, of `offered` ones. Raises `OutputError` where there is none."""
+    """Write the card of all worlds in `out` that have ended, of `offered` ones.
+
+    Raises `OutputError` where there is none, or one of a family that is not among `families`.
+    """
     from offswitch.card.card import Provenance, write
     from offswitch.jobs.bare import rounds, single_card
     from offswitch.jobs.harden import LIMITS, versions
@@ -157,7 +160,10 @@ def served_card(chosen: Suite, families: Mapping[str, Family], spec: "Spec", out
     episodes = [from_json(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
     if not episodes:
         raise OutputError(f"no world that was served has ended in {out}; see offswitch serve --help")
-    there = {id: families[id] for id in dict.fromkeys(episode.family for episode in episodes) if id in families}
+    names = dict.fromkeys(episode.family for episode in episodes)
+    if unknown := [id for id in names if id not in families]:
+        raise OutputError(f"{out} has worlds of {', '.join(unknown)}: name the --suite, or the --families, that was served")
+    there = {id: families[id] for id in names}
     limits = [*LIMITS[:3], "Who called in, and with which model, is not known here."]
     if len(episodes) < offered:
         limits.append(f"{len(episodes)} of {offered} worlds of this suite were visited.")
