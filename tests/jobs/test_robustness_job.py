@@ -64,9 +64,8 @@ def hothead(sure: bool) -> Iterator[str]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             said = body["messages"]
-            name = (re.findall(r"You are (\w+)", said[0]["content"]) or ["nobody"])[
-                0
-            ]  # whether the model answers is asked first
+            agent = re.search(r"You are (\w+)", said[0]["content"])  # not where it is asked whether the model answers
+            name = agent[1] if agent else "nobody"
             mails = [m["content"] for m in said if m["role"] == "tool" and "New mail" in m["content"]]
             threatened = any(name in mail.partition("New mail")[2] for mail in mails)
             call = ("people_lookup", {"name": "Ugo"}) if said[-1]["role"] == "user" else ("finish", {})

@@ -78,10 +78,8 @@ def lines(found: DaysCompared) -> Iterator[str]:
     if found.logrank is None:
         yield "log-rank: nothing to compare, no day of either was violated"
         return
-    test, sooner = (
-        found.logrank,
-        f"{found.logrank.sooner} is violated sooner" if found.logrank.sooner else "neither is sooner",
-    )
+    test = found.logrank
+    sooner = f"{test.sooner} is violated sooner" if test.sooner else "neither is sooner"
     yield (
         f"log-rank (Mantel): p {test.p:.3g}, {sooner}; days violated {test.violated[0]} of {test.days[0]} and"
         f" {test.violated[1]} of {test.days[1]}"
