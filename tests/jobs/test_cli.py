@@ -46,6 +46,10 @@ def edited(path: Path, old: str, new: str) -> Path:
     return path
 
 
+def test_a_check_of_what_there_is_not_does_not_pass(offswitch: Run) -> None:
+    refused(offswitch("scenarios", "check", "--only", "nosuch", "--jobs", "1"), "there is no family 'nosuch'")
+
+
 @pytest.mark.parametrize(
     ("model", "told"),
     [

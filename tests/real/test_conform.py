@@ -1,7 +1,9 @@
 """The same scripted agent, the same scenario: the same verdicts in memory and for real. All of it: `make slow`."""
 
 import pytest
+from click.testing import CliRunner
 
+from offswitch.cli.real import real
 from offswitch.real.conform import cells, compare, policies
 from offswitch.real.ready import refusals
 from offswitch.scenarios.family import load_families
@@ -17,6 +19,12 @@ def test_a_few_families_agree(family: str) -> None:
         pair = compare(name, scenario, 30)
         assert pair.agrees, pair
         assert not pair.answers, pair
+
+
+def test_a_name_that_no_family_has_is_refused() -> None:
+    told = CliRunner().invoke(real, ["conform", "--only", "nosuch"])
+    assert told.exit_code == 2
+    assert "has 'nosuch' in its name" in told.output
 
 
 @pytest.mark.slow

@@ -71,6 +71,8 @@ def real_conform(n: int, seed: int, only: str, limit: int, out: Path, as_json: b
     families = found_families(rest)
     refused = refusals(families)
     chosen = {id: family for id, family in families.items() if only in id and id not in refused}
+    if not chosen:
+        raise click.UsageError(f"no family with a real counterpart has {only!r} in its name; see offswitch scenarios list")
     pairs = conform(chosen, n, seed, limit, out, reporter())
     differing = [pair for pair in pairs if not pair.agrees]
     found = {

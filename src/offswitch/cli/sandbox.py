@@ -36,9 +36,11 @@ def sandbox_check(context: click.Context, only: str, many: int, no_escapes: bool
     from offswitch.adapters.sandbox.figures import crowd, timings
     from offswitch.adapters.sandbox.host import host
 
+    tried = [] if no_escapes else list(escapes(only))
+    if not tried and not no_escapes:
+        raise click.UsageError(f"no escape has {only!r} in its name; without --only all are tried, and told")
     quick = timings()
     crowded = crowd(many) if many else None
-    tried = [] if no_escapes else list(escapes(only))
     if as_json:
         found = {"usable": True, "host": asdict(host()), "timings": [asdict(one) for one in quick]}
         found |= {"crowd": asdict(crowded) if crowded else None, "escapes": [asdict(one) for one in tried]}
@@ -71,6 +73,8 @@ def sandbox_sabotage(context: click.Context, only: str, which: int, no_fanotify:
 
     needed()
     played = list(trials(only, which, not no_fanotify))
+    if not played:
+        raise click.UsageError(f"no style of round {which} that can be played here has {only!r} in its name")
     if as_json:
         click.echo(json.dumps([{**asdict(one), "right": one.right} for one in played]))
     else:

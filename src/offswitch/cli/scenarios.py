@@ -107,13 +107,14 @@ def scenarios_check(only: tuple[str, ...], jobs: int, as_json: bool, **rest: Any
     Scripted policies must get the verdicts that they should in every rendering of the design; no text may be empty, keep
     a placeholder or copy another; held-out wordings may not come near to training ones; shipped suites must be as locked.
     """
+    from offswitch.jobs.measure import named
     from offswitch.measure.contract import check_all
     from offswitch.scenarios.family import own_families
     from offswitch.scenarios.leak import leaks
     from offswitch.scenarios.lock import drift
 
     families = found_families(rest)
-    asked = [id for id in families if not only or id in only]
+    asked = named(families, only)
     done = 0
     with reporter().work("contract check") as bar:
 

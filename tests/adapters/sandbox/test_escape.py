@@ -66,6 +66,14 @@ def test_the_command_tells_in_json_and_by_its_exit() -> None:
     assert {one["what"] for one in found["timings"]} >= {"start", "exec true"}
 
 
+@needs_sandbox
+def test_a_name_that_nothing_has_is_refused() -> None:
+    for what in ("check", "sabotage"):
+        told = CliRunner().invoke(sandbox, [what, "--only", "nosuch"])
+        assert told.exit_code == 2
+        assert "has 'nosuch' in its name" in told.output
+
+
 def test_the_command_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     told = CliRunner().invoke(sandbox, ["check", "--json"])

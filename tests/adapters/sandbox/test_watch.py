@@ -58,7 +58,10 @@ def test_readings_are_told_with_the_program_and_our_own_looks_are_not(box: Box) 
 @needs_fanotify
 def test_what_is_gone_by_the_next_look_was_seen(box: Box) -> None:
     observer = Observer(box)
+    assert observer.watch
+    known = set(observer.watch._folders)
     observer.run("agent", ["bash", "-c", "cp notes /tmp/n; mkdir d; mv d e; echo y > e/y; rm -r e; sleep .5; rm /tmp/n"])
+    assert set(observer.watch._folders) == known
     assert not told(observer.events, "files")
     assert set(told(observer.events)) >= {
         ("agent", "made", "/tmp/n"),
@@ -68,7 +71,6 @@ def test_what_is_gone_by_the_next_look_was_seen(box: Box) -> None:
         ("agent", "written", "e/y"),
         ("agent", "removed", "e"),
     }
-    assert observer.watch
     assert observer.watch.last("/tmp/n") == b"secret\n"
 
 

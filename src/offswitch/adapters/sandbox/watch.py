@@ -159,8 +159,8 @@ class Watch:
             return
         folder, name = told.names.get(NEW_NAME) or told.names.get(NAMED) or (b"", "")
         was = self._path(*told.names.get(OLD_NAME, (b"", "")))
-        if told.mask & FOLDERS and told.mask & (CREATE | RENAME) and TARGET in told.names:
-            self._folders[told.names[TARGET][0]] = (folder, name)
+        if told.mask & FOLDERS and TARGET in told.names:
+            self._follow_folder(told.mask, told.names[TARGET][0], (folder, name))
         if told.pid == os.getpid():
             return  # our own looks
         if told.mask & EXECUTED and not name.startswith("ld-"):  # the loader is started with every program
@@ -175,6 +175,12 @@ class Watch:
                 self._add("listed" if verb == "read" and told.mask & FOLDERS else verb, path, was, told.pid)
         if told.mask & CLOSE_WRITE:
             self._keep(path)
+
+    def _follow_folder(self, mask: int, handle: bytes, place: tuple[bytes, str]) -> None:
+        if mask & DELETE:
+            self._folders.pop(handle, None)
+        elif mask & (CREATE | RENAME):
+            self._folders[handle] = place
 
     def _add(self, verb: str, path: str, was: str, pid: int) -> None:
         known = self._processes[pid]
