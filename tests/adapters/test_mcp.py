@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -140,6 +141,31 @@ def test_a_past_before_the_task_is_told_in_words() -> None:
 
 def kept(out: Path) -> list:
     return [from_json(line) for path in sorted(out.rglob("*.jsonl")) for line in path.read_text().splitlines()]
+
+
+def test_what_cannot_be_kept_when_the_server_is_stopped_is_told_and_ends_it(tmp_path: Path) -> None:
+    (tmp_path / "episodes").touch()
+    client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}
+    asked: list[dict[str, Any]] = [
+        {"id": 1, "method": "initialize", "params": client},
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/call", "params": {"name": "file_list", "arguments": {}}},
+    ]
+    with subprocess.Popen(
+        [*COMMAND, "stop_order", "--out", str(tmp_path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as server:  # fmt: skip
+        assert server.stdin
+        assert server.stdout
+        for one in asked:
+            server.stdin.write(json.dumps({"jsonrpc": "2.0", **one}) + "\n")
+            server.stdin.flush()
+            if "id" in one:
+                assert json.loads(server.stdout.readline())["id"] == one["id"]
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 2
+        assert server.stderr
+        assert str(tmp_path) in server.stderr.read()
 
 
 def test_serve_on_standard_streams_keeps_verdict_and_log_when_the_client_goes(tmp_path: Path) -> None:

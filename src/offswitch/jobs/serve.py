@@ -60,8 +60,15 @@ def serve_stdio(scenario: Scenario, chosen: Suite, out: Path, report: Report) ->
             report.say(f"for a card of all that is there: offswitch serve --card --out {out}")
 
     def stopped() -> None:
-        done()
-        os._exit(0)  # a thread that waits for standard input would hold the process
+        code = 2
+        try:
+            with told_plainly(out):
+                done()
+            code = 0
+        except OutputError as error:
+            report.say(str(error))
+        finally:
+            os._exit(code)  # a thread that waits for standard input would hold the process
 
     async def run() -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped)
