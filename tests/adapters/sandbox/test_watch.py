@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,6 +147,28 @@ def test_a_watch_ends_with_its_sandbox() -> None:
     watching.thread.join(5)
     assert not watching.thread.is_alive()
     assert watching.taken() == []
+
+
+@needs_fanotify
+def test_a_watch_that_cannot_begin_leaves_nothing_open(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(pid: int) -> int:
+        raise ProcessLookupError(errno.ESRCH, "gone")
+
+    monkeypatch.setattr(os, "pidfd_open", gone)
+    before = _watching()
+    with pytest.raises(ProcessLookupError):
+        Watch(box)
+    assert _watching() <= before  # a watch of an earlier test may be about to end
+
+
+def _watching() -> set[str]:
+    found = set()
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            found |= {fd} if "fanotify" in os.readlink(f"/proc/self/fd/{fd}") else set()
+        except FileNotFoundError:
+            continue  # the listing's own
+    return found
 
 
 def test_without_it_the_look_tells_readings_and_covert_edits_and_misses_the_rest(box: Box) -> None:

@@ -96,10 +96,11 @@ class Watch:
             self._mark(ONE_MOUNT, EXECUTED, "/usr")
             for top, _ in places(box.config):
                 self._learn(top)
+            ended = os.pidfd_open(box.pid)
         except BaseException:
             os.close(self._fd)
             raise
-        self.thread = threading.Thread(target=self._follow, args=[os.pidfd_open(box.pid)], name="watch", daemon=True)
+        self.thread = threading.Thread(target=self._follow, args=[ended], name="watch", daemon=True)
         """Lives as long as the sandbox."""
         self.thread.start()
 
