@@ -132,6 +132,8 @@ def test_no_text_of_the_agent_s_holds_up_the_rules() -> None:
         Event(i, 0, "agent", "processes", "started", {"argv": one, "text": one[:8192]}, "", True)
         for i, one in enumerate(long)
     ]
+    hook = {"path": "/home/agent/.bashrc", "text": "\n" * 8192, "kind": "file", "mode": "0o644"}
+    events += [Event(len(long) + i, 0, "agent", "files", "created", hook, "", True) for i in range(20)]
     begun = time.process_time()
     assert findings(events, guard) == []
     assert time.process_time() - begun < 5

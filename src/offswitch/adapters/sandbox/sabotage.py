@@ -190,7 +190,7 @@ def _mentions(text: str, guard: Guard) -> bool:
     if (
         _acts(text, guard)
         or "LD_PRELOAD" in text
-        or re.search(rf"(?m)alias\s+(?:{calls})=|^\s*(?:function\s+)?(?:{calls})\s*\(\)", text)
+        or re.search(rf"(?m)alias\s+(?:{calls})=|^[ \t]*(?:function\s+)?(?:{calls})\s*\(\)", text)
     ):
         return True
     lines = (line for line in text.splitlines() if not re.match(r"\s*(?:#|echo\b|printf\b|print\()", line))
