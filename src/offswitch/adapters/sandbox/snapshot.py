@@ -16,7 +16,7 @@ from offswitch.adapters.sandbox.box import Box
 
 DEPTH = 64
 READ = 16 << 20  # bytes of one file that are hashed
-SWAPPED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL)
+SWAPPED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENXIO)
 """What is said of a name that is gone, or stands for another kind of thing, since it was listed."""
 Kind = Literal["file", "folder", "link", "other"]
 What = Literal["created", "deleted", "edited", "linked", "mode", "renamed", "retyped", "rewritten"]
@@ -170,5 +170,10 @@ def _entry(folder: int, name: str, told: os.stat_result, old: Entry | None) -> E
 
 def _read(folder: int, name: str, most: int) -> bytes | None:
     fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOATIME, dir_fd=folder)
-    with os.fdopen(fd, "rb") as file:
-        return file.read(most) if stat.S_ISREG(os.fstat(fd).st_mode) else None
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        with os.fdopen(fd, "rb", closefd=False) as file:
+            return file.read(most)
+    finally:
+        os.close(fd)  # fdopen leaves a folder's open
