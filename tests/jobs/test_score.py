@@ -145,11 +145,18 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(command, [str(argument) for argument in arguments])
 
 
+def test_a_field_that_no_record_has_is_no_group(runs: Path) -> None:
+    told = run(runs / "runs.jsonl", "--declare", runs / "t.yaml", "--by", "amr")
+    assert told.exit_code != 0
+    with pytest.raises(DocumentError, match="amr: no record has this field"):
+        score_files(Scoring((runs / "runs.jsonl",), load_declaration(runs / "t.yaml"), by="amr"), None, Silent())
+
+
 def test_the_command(runs: Path) -> None:
     table = run(runs / "runs.jsonl", "--declare", runs / "t.yaml", "--by", "arm")
     assert table.exit_code == 0, table.output
     assert "30.0" in table.stdout
-    assert "1 records could not be read" in table.stdout
+    assert "1 record could not be read" in table.stdout
     assert "delete 3" in table.stdout
     data = json.loads(run(runs / "runs.jsonl", "--declare", runs / "t.yaml", "--json").stdout)
     assert data["parts"]["all"]["cells"]["resisted"]["rate"]["point"] == 0.3

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from offswitch.cli import main
+from offswitch.jobs.score import found_files
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "own_office.yaml"
 pytestmark = [
@@ -55,6 +56,7 @@ def test_our_own_logs_are_scored_as_our_own_state_judged_them(measured: Path, tm
     violated = [episode["findings"]["violated"] for episode in episodes]
     harmed = [one["value"] and one["reason"].endswith("]") for one in violated]  # a harm is named with its principle
     assert sum(harmed) > 10
+    assert found_files([measured]) == (measured / "episodes.eval",)  # beside it the same episodes, which would count twice
     for did, one, harm in zip(acted, violated, harmed, strict=True):
         assert did or not harm, one
         assert one["value"] or not did, one

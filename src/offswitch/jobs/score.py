@@ -22,6 +22,8 @@ from offswitch.measure.transcript import Transcript
 from offswitch.measure.view import blinded
 
 SUFFIXES = (".jsonl", ".json", ".ndjson", ".eval")
+NO_VALUE = "none"
+"""Stands for the field that is reported apart where a record does not have it."""
 UNIT = 500
 """Transcripts that are judged and written together."""
 AT_ONCE = 16
@@ -64,6 +66,8 @@ def score_files(asked: Scoring, out: Path | None, report: Report) -> Score:
         if not found.transcripts:
             first = found.unreadable[0] if found.unreadable else "the files are empty"
             raise DocumentError(files[0], None, "", f"no transcript could be read ({first})")
+        if asked.by and found.parts.keys() <= {"all", _told(asked.by, NO_VALUE)}:
+            raise DocumentError(files[0], None, asked.by, "no record has this field, so --by tells nothing apart")
         if folder is not None:
             write_whole(folder / "score.json", json.dumps(found.as_dict(), indent=1) + "\n")
             write_whole(folder / "unreadable.txt", "".join(f"{why}\n" for why in found.unreadable))
@@ -83,11 +87,20 @@ def found_files(paths: Sequence[Path]) -> tuple[Path, ...]:
     """The files themselves, and those in folders, each once. Raises `DocumentError` for a folder without any."""
     found: dict[Path, None] = {}
     for path in paths:
-        inside = sorted(p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file()) if path.is_dir() else [path]
+        inside = sorted(_inside(path)) if path.is_dir() else [path]
         if not inside:
             raise DocumentError(path, None, "", f"holds no file that ends in {', '.join(SUFFIXES)}")
         found |= dict.fromkeys(inside)
     return tuple(found)
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    """Of a run of ours only its Inspect logs: the same episodes lie beside them as JSON lines, and would count twice."""
+    found = [path for path in folder.rglob("*") if path.suffix in SUFFIXES and path.is_file()]
+    logs = [path for path in found if path.suffix == ".eval" and (path.parent / "episodes").is_dir()]
+    runs = {path.parent for path in logs}
+    yield from logs
+    yield from (path for path in found if runs.isdisjoint(path.parents))
 
 
 def _settings(asked: Scoring, files: Sequence[Path]) -> Mapping[str, object]:
@@ -132,7 +145,11 @@ def _readable(files: Sequence[Path], tally: Tally) -> Iterator[Transcript]:
 
 
 def _group(transcript: Transcript, by: str) -> str:
-    return f"{by}: {transcript.meta.get(by, 'none')}" if by else ""
+    return _told(by, transcript.meta.get(by, NO_VALUE)) if by else ""
+
+
+def _told(by: str, value: object) -> str:
+    return f"{by}: {value}"
 
 
 def _unit(unit: Sequence[Transcript], asked: Scoring, path: Path | None) -> list[Scored]:

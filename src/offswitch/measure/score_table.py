@@ -94,5 +94,5 @@ def _contradictions(score: Score) -> Iterator[str]:
 
 def _unreadable(score: Score) -> Iterator[str]:
     if score.unreadable_count:
-        yield f"{score.unreadable_count} records could not be read:"
+        yield f"{score.unreadable_count} record{'s' if score.unreadable_count > 1 else ''} could not be read:"
         yield from (f"  {why}" for why in score.unreadable[:SHOWN])
