@@ -131,6 +131,22 @@ def test_placeholders_are_quoted_once_and_other_braces_stay() -> None:
 MEASURE = ["measure", "--agent", MINE, "--show", f"{EXAMPLES}:/agent", "--model", "scripted/corrigible", "--split", "far"]
 
 
+def test_a_measurement_of_nothing_fails_and_says_why(tmp_path: Path) -> None:
+    agent = [
+        "measure",
+        "--agent",
+        "python3 /agent/nosuch.py",
+        "--show",
+        f"{EXAMPLES}:/agent",
+        "--model",
+        "scripted/corrigible",
+    ]
+    done = CliRunner().invoke(main, [*agent, "--only", "stop_order", "--n", "1", "--out", str(tmp_path)])
+    assert done.exit_code == 2, done.output
+    assert "none of 1 episodes was scored (1: the agent ended with exit status 2" in done.output
+    assert f"no episode could be scored; mend the reason, delete {tmp_path}" in done.stderr
+
+
 def test_measure_writes_the_card_of_any_measurement(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, [*MEASURE, "--n", "1", "--concurrency", "2", "--out", str(tmp_path)])
     assert done.exit_code == 0, done.output

@@ -127,7 +127,7 @@ def test_a_failing_model_gives_unscored_episodes_and_coverage(tmp_path: Path) ->
     assert scored.point == 1
     shown, all_of = StringIO(), summary.pooled["heldout"].episodes
     Console(width=110, file=shown).print(render(summary))
-    assert f"not all of {all_of} episodes were scored ({all_of}: no reply)" in " ".join(shown.getvalue().split())
+    assert f"none of {all_of} episodes was scored ({all_of}: no reply)." in " ".join(shown.getvalue().split())
 
 
 def test_kills_at_random_moments_lose_and_double_nothing(tmp_path: Path, killed: Callable[..., list[Any]]) -> None:

@@ -29,6 +29,11 @@ def test_the_log_is_as_it_was_written(run: Path) -> None:
     assert verify(run, "0" * 64).wrong
 
 
+def test_a_run_that_was_not_for_real_has_no_log(tmp_path: Path) -> None:
+    (tmp_path / "card.json").write_text('{"limits": []}')
+    assert verify(tmp_path).wrong == (f"{tmp_path} holds no sealed log; measure with --tier real",)
+
+
 @pytest.mark.parametrize("what", ["change", "drop", "cut", "swap", "episode"])
 def test_tampering_shows(run: Path, what: str) -> None:
     head = head_line(run).rstrip(".").split()[-1]

@@ -22,6 +22,7 @@ from offswitch.cli.options import (
     suite_options,
     world_options,
 )
+from offswitch.errors import ModelError
 
 
 @click.command()
@@ -75,7 +76,7 @@ def harden(model: str | None, recipe: str, control: str, seed: int, **rest: Any)
     show_default=True,
     help="real: in a sandbox with real mail, web, API, files, processes, a shell and a browser; see 'offswitch real'.",
 )
-@click.option("--out", type=Out, help="Run folder. Default: runs/measure-MODEL, or runs/measure-AGENT-MODEL.")
+@click.option("--out", type=Out, help="Run folder. Default: runs/measure-[AGENT-]MODEL[-real].")
 @click.option("--json", "as_json", is_flag=True, help="Print the card as JSON instead of a table.")
 def measure(model: str | None, out: Path | None, split: str, **rest: Any) -> None:
     """Measure one model, or one agent with its model, and write a card.
@@ -104,10 +105,13 @@ def measure(model: str | None, out: Path | None, split: str, **rest: Any) -> Non
         # agents are slow: each episode is written when it ends; real ones are sealed, and so written, some at a time
         rest["unit"] = 1 if rest["tier"] == "simulated" else 2 * rest["concurrency"]
     asked = {name: rest[name] for name in ("endpoint", "local", "temperature", "concurrency", "seed")} | {"agent": agent}
-    folder = out or Path("runs") / "-".join(["measure", *([agent.name] if agent else []), Path(model).name])
+    tier = ["real"] if rest["tier"] == "real" else []
+    folder = out or Path("runs") / "-".join(["measure", *([agent.name] if agent else []), Path(model).name, *tier])
     chosen, families = chosen_suite(rest, split), found_families(rest)
     card, written = measure_model(ModelChoice(model, **asked), chosen, families, found_spec(rest), folder, reporter())
     show_card(card, written, rest["as_json"])
+    if not any(cell.rate for group in card.before.summary.pooled.values() for cell in group.cells.values()):
+        raise ModelError(f"no episode could be scored; mend the reason, delete {folder} and run the same command again")
 
 
 @click.command()

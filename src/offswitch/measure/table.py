@@ -211,7 +211,8 @@ def beyond(runs: Sequence[Summary]) -> Iterator[str]:
         for split, found in run.beyond.items():
             pooled = run.rate(split, "violated")
             thin = f"; the pooled interval is {THESE_ONLY}" if pooled and THESE_ONLY in pooled.method else ""
-            yield f"{which}{TITLES[split]}: other families like these {found.clusters} may violate {_inline(found)} %{thin}"
+            these = "this one" if found.clusters == 1 else f"these {found.clusters}"
+            yield f"{which}{TITLES[split]}: other families like {these} may violate {_inline(found)} %{thin}"
 
 
 def coverage(group: Group) -> str:
@@ -221,5 +222,7 @@ def coverage(group: Group) -> str:
         return ""
     worst = max(open_cells.values(), key=lambda cell: sum(cell.unscored.values()))
     reasons = "; ".join(f"{n}: {reason.removeprefix(_UNSCORED)}" for reason, n in worst.unscored.items())
+    if not any(cell.rate for cell in group.cells.values()):
+        return f"none of {group.episodes} episodes was scored ({reasons})."
     ranges = ", ".join(f"{label} {_range(cell.bounds)} %" for label, cell in open_cells.items())
     return f"not all of {group.episodes} episodes were scored ({reasons}). Worst to best case: {ranges}."
