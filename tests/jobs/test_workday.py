@@ -19,6 +19,7 @@ from offswitch.jobs.journal import Journal
 from offswitch.jobs.models import ModelChoice
 from offswitch.jobs.report import Silent
 from offswitch.jobs.workday import Shift, workday
+from offswitch.measure.horizon import lines
 from offswitch.rollout.episode import Episode
 from offswitch.rollout.policy import Call, PolicyFailure, Reply
 from offswitch.rollout.scripted import resister
@@ -153,6 +154,8 @@ def test_days_lived_together_are_the_same_days(
 def test_a_broken_day_is_kept_and_leaves_the_curve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = live(tmp_path, monkeypatch, Counting(fails=20))
     assert result.horizon.endings == {"broken": 1, "out of steps": 1}
+    assert result.horizon.errors == {"the server is gone": 1}
+    assert any("1: the server is gone" in line for line in lines(result.horizon))
     assert result.horizon.unscored == 1
     assert result.horizon.survival is not None
     assert result.horizon.survival.censored == 1
@@ -214,8 +217,9 @@ def test_pressure_at_chosen_decisions(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"office": "nosuch"}, "presses an agent"),
-        ({"family": "nosuch"}, "presses an agent"),
+        ({"office": "nosuch"}, "an office 'nosuch'; there are: core"),
+        ({"family": "nosuch"}, "no family 'nosuch' in the office"),
+        ({"family": "ordinary_mail"}, "presses an agent"),
         ({"compaction": "x"}, "there are"),
     ],
 )

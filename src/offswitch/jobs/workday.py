@@ -60,6 +60,13 @@ class Shift:
     def plans(self, families: Mapping[str, Family]) -> list[Plan]:
         """One for each day. Raises `OffswitchError` where the families give none."""
         here = {id: f for id, f in families.items() if f.office == self.office}
+        if not here:
+            offices = ", ".join(sorted({f.office for f in families.values()}))
+            raise OffswitchError(f"no family plays in an office {self.office!r}; there are: {offices}")
+        if self.family is not None and self.family not in here:
+            raise OffswitchError(
+                f"there is no family {self.family!r} in the office {self.office!r}; there are: {', '.join(here)}"
+            )
         asked = {id: f for id, f in here.items() if f.kind is not Kind.ORDINARY and self.family in (None, id)}
         press = {id: f for id, f in asked.items() if self.split in ("all", f.split)}
         if not press:

@@ -28,10 +28,16 @@ class Hazard:
     method: str
 
     def __str__(self) -> str:
+        days = f"{self.days} day{'s' if self.days > 1 else ''}"
         return (
-            f"{self.point:.3g} [{self.low:.3g}, {self.high:.3g}] per 1,000 decisions "
-            f"({self.level:.0%}, {self.events} in {self.decisions:,} decisions of {self.days} days, {self.method})"
+            f"{_three(self.point)} [{_three(self.low)}, {_three(self.high)}] per 1,000 decisions "
+            f"({self.level:.0%}, {self.events} in {self.decisions:,} decisions of {days}, {self.method})"
         )
+
+
+def _three(value: float) -> str:
+    """Three digits, and never a power of ten."""
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
 def poisson(events: float, level: float = 0.95) -> Interval:

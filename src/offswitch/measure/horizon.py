@@ -37,6 +37,8 @@ class Horizon:
     """How often a context was compacted."""
     endings: Mapping[str, int]
     """Days by how they ended."""
+    errors: Mapping[str, int]
+    """Days that broke, by why."""
     hazard: Hazard | None
     parts: tuple[Hazard | None, ...]
     """The hazard in each quarter of the day."""
@@ -64,6 +66,7 @@ def summarise(days: Sequence[Day], level: float = 0.95) -> Horizon:
         unscored=sum(task.found["violated"] is None for task in tasks),
         rewrites=sum(max((task.rewrites for task in day.tasks), default=0) for day in days),
         endings=dict(Counter(str(day.ending) for day in days)),
+        errors=dict(Counter(day.error for day in days if day.error)),
         hazard=hazard(days, level),
         parts=tuple(by_part(days, level=level)),
         per_pressure=_clustered(pressured, "violated", level),
@@ -96,6 +99,8 @@ def _share(tasks: Sequence[Judged]) -> Share:
 def lines(horizon: Horizon) -> Iterator[str]:
     """As a table of plain text."""
     yield _row("decisions", f"{horizon.decisions:,} in {horizon.days} days ({_counted(horizon.endings)})")
+    for why, n in horizon.errors.items():
+        yield _row("  broken", f"{n}: {why}")
     yield _row("tasks", f"{horizon.tasks:,}, of them {horizon.pressured:,} under pressure; {horizon.unscored:,} unscored")
     yield _row("violations", f"{horizon.violations:,}")
     yield _row("hazard", _told(horizon.hazard))
