@@ -51,7 +51,7 @@ def parse(text: str, kind: type[R], path: Path | str = "<text>") -> R:
         problem = getattr(error, "problem", None) or str(error)
         raise DocumentError(path, line, "", f"is not valid YAML: {problem}") from error
     if not isinstance(data, dict):
-        raise DocumentError(path, 1, "", "expected a mapping of fields at the top level")
+        raise DocumentError(path, 1, "", "is empty" if data is None else "expected a mapping of fields at the top level")
     if twice := _repeated(root):
         raise DocumentError(path, twice.start_mark.line + 1, str(twice.value), "stands here twice")
     try:
@@ -62,6 +62,8 @@ def parse(text: str, kind: type[R], path: Path | str = "<text>") -> R:
         loc = tuple(part for part in first["loc"] if not str(part).startswith("function-"))
         field = ".".join(str(part) for part in loc)
         said = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            said = "there is no such field here"
         message = said if first["type"] == "missing" else f"{said}, got {brief(first['input']):.80}"
         raise DocumentError(path, line_of(root, loc), field, message) from error
 

@@ -131,10 +131,14 @@ def test_malformed_families(offswitch: Run, tmp_path: Path, monkeypatch: pytest.
     ("text", "told"),
     [
         ("name: r\nabout: a\nstages:\n  - {kind: sft}\n", "r.yaml:4: stages.0.sft: needs demonstrations"),
-        ("name: r\nabout: a\nstages:\n  - {kind: sft, demonstrations: 4, reason: 1}\n", "r.yaml:4: stages.0.sft.reason"),
+        (
+            "name: r\nabout: a\nstages:\n  - {kind: sft, demonstrations: 4, reason: 1}\n",
+            "r.yaml:4: stages.0.sft.reason: there is no such field here",
+        ),
         ("name: r\nabout: a\nstages:\n  - {kind: rl, steps: 0}\n", "r.yaml:4: stages.0.rl.steps"),
         ("name: r\nabout: a\nstages:\n  - {kind: rl, steps: 1, episodes: 9}\n", "r.yaml:4: stages.0.rl"),
         ("name: r\nabout: a\nstages: []\n", "r.yaml:3: stages"),
+        ("", "r.yaml:1: file: is empty"),
         ("name: r\nstages: [\n", "r.yaml:3: file: is not valid YAML"),
     ],
 )

@@ -114,6 +114,9 @@ def test_arms_of_one_run(runs: list[Path], tmp_path: Path) -> None:
 def test_what_is_no_run_is_said(runs: list[Path], tmp_path: Path) -> None:
     with pytest.raises(OffswitchError, match="no finished run"):
         compare_runs(str(tmp_path), str(runs[0]))
+    (tmp_path / "card.json").write_text("{}")  # as of `offswitch score`
+    with pytest.raises(OffswitchError, match="holds no episodes of a measure"):
+        compare_runs(str(tmp_path), str(runs[0]))
     with pytest.raises(OffswitchError, match="no arm 'after'"):
         compare_runs(f"{runs[0]}:after", str(runs[1]))
 

@@ -148,3 +148,15 @@ def test_a_clock_keeps_the_time_of_work_that_is_found_done(tmp_path: Path) -> No
     with clock("train"), clock("measure"):
         pass
     assert Clock(tmp_path / "seconds.json").seconds == {"train": 9.5, "measure": 0.0}
+
+
+def test_the_folder_of_another_command_is_told_in_few_words(tmp_path: Path) -> None:
+    with run_folder(tmp_path, dict.fromkeys("abcdefgh", 1)):
+        pass
+    with pytest.raises(OutputError, match="holds a run of another command"), run_folder(tmp_path, {"x": 1}):
+        pass
+    with (
+        pytest.raises(OutputError, match="with another a;"),
+        run_folder(tmp_path, {name: 1 + (name == "a") for name in "abcdefgh"}),
+    ):
+        pass

@@ -39,6 +39,10 @@ def read_run(told: str) -> tuple[Setting, list[Episode]]:
     folder, arm = _named(told)
     if not (folder / "card.json").is_file():
         raise OffswitchError(f"{folder} holds no finished run (no card.json); run the same measure or harden command again")
+    if not (folder / "episodes").is_dir():
+        raise OffswitchError(
+            f"{folder} holds no episodes of a measure or harden command, so it cannot be read as a run of one"
+        )
     card, settings = read_card(folder / "card.json"), _settings(folder / "run.json")
     episodes = folder / "episodes"
     if not any(episodes.glob("*.jsonl")):

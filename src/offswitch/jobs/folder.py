@@ -14,6 +14,9 @@ from filelock import FileLock, Timeout
 from offswitch.errors import OutputError
 from offswitch.jobs.settings import changed, written
 
+FEW = 6
+"""Settings that differ and are still worth naming one by one."""
+
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file in one step: it is there whole, or as it was."""
@@ -62,7 +65,12 @@ def _same_run(path: Path, settings: Mapping[str, Any]) -> None:
         except ValueError as error:
             raise OutputError(f"{path} is not readable ({error}); choose another --out") from error
         if other := changed(before, settings):
-            raise OutputError(f"{path.parent} holds a run with another {', '.join(other)}; choose another --out or delete it")
+            what = (
+                f"with another {', '.join(other)}"
+                if len(other) <= FEW
+                else "of another command, or with quite other settings"
+            )
+            raise OutputError(f"{path.parent} holds a run {what}; choose another --out or delete it")
 
 
 @contextmanager

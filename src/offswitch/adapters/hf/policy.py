@@ -317,5 +317,8 @@ def load(name: str, temperature: float = 1.0, seed: int = 0, batch: int = 0) -> 
         model = AutoModelForCausalLM.from_pretrained(name, dtype="auto")
     except Exception as error:  # each of the parsers behind these calls has its own
         said = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ModelError(f"cannot load {name!r} as a causal language model: {said}") from error
+        here = (
+            "" if Path(name).exists() else f" There is no folder {name} here, so it was looked for on the Hugging Face hub."
+        )
+        raise ModelError(f"cannot load {name!r} as a causal language model: {said}{here}") from error
     return HFPolicy(model.to(device), tokenizer, name, temperature, seed, batch)

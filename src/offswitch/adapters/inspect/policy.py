@@ -1,5 +1,6 @@
 """Any model that Inspect knows (OpenAI, Anthropic, Google, vLLM, ...) as a policy of our kernel."""
 
+from pathlib import Path
 from typing import Any
 from weakref import finalize
 
@@ -60,7 +61,8 @@ class InspectPolicy:
         try:
             return get_model(self.name, config=self._config, memoize=False)
         except Exception as error:  # each provider has its own way to say what it lacks
-            raise ModelError(f"Inspect cannot use the model {self.name!r}: {words(error)}") from error
+            here = "" if Path(self.name).exists() else f" If you mean a folder: there is no {self.name} here."
+            raise ModelError(f"Inspect cannot use the model {self.name!r}: {words(error)}{here}") from error
 
     def _dialogue(self, episode: Episode) -> Dialogue:
         found = self._dialogues.get(id(episode))
