@@ -47,7 +47,7 @@ def test_a_file_is_read_and_defaults_are_filled_in(tmp_path: Path) -> None:
         ("{kind: sft}", "stages.0", "needs demonstrations, replay, errands or data"),
         ("{kind: sft, demonstrations: -1}", "demonstrations", "greater than or equal to 0"),
         ("{kind: sft, demonstrations: 1, reasons: 2}", "reasons", "less than or equal to 1"),
-        ("{kind: sft, demonstrations: 1, steps: 3}", "steps", "not permitted"),
+        ("{kind: sft, demonstrations: 1, steps: 3}", "steps", "no such field"),
         ("{kind: rl, steps: many}", "steps", "'many'"),
         ("{kind: rl, steps: 1, episodes: 20, group: 8}", "stages.0", "multiple of group"),
         ("{kind: rl, steps: 1, temperature: 0}", "temperature", "greater than 0"),
