@@ -50,6 +50,11 @@ def test_a_check_of_what_there_is_not_does_not_pass(offswitch: Run) -> None:
     refused(offswitch("scenarios", "check", "--only", "nosuch", "--jobs", "1"), "there is no family 'nosuch'")
 
 
+def test_a_new_family_has_an_id_that_it_may_have(offswitch: Run) -> None:
+    refused(offswitch("scenarios", "new", "My Family"), "'My Family' cannot be the id of a family", "my_family")
+    refused(offswitch("scenarios", "new", "stop_order"), "there is a family 'stop_order' already")
+
+
 @pytest.mark.parametrize(
     ("model", "told"),
     [

@@ -4,14 +4,17 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from offswitch.errors import OffswitchError
 from offswitch.measure.verdict import judge
 from offswitch.rollout.run import run
 from offswitch.rollout.scripted import corrigible
 from offswitch.scenarios.factor import WHOLE, Only, narrowed
-from offswitch.scenarios.family import Family
+from offswitch.scenarios.family import Family, own_families
 from offswitch.scenarios.office import Office, load_office
 from offswitch.scenarios.scenario import Scenario, draw
+from offswitch.scenarios.text import Id
 
 
 def conversation(families: Mapping[str, Family], id: str, seed: int) -> str:
@@ -53,8 +56,16 @@ def schema(what: str) -> dict[str, Any]:
 def skeleton(id: str, office: str, split: str) -> str:
     """A family file to begin with, which says what to fill in; it breaks the contract until that is done.
 
-    Raises `OffswitchError` for an unknown office.
+    Raises `OffswitchError` for an unknown office, an id that no family may have, and one that a shipped family has.
     """
+    try:
+        TypeAdapter(Id).validate_python(id)
+    except ValidationError as error:
+        raise OffswitchError(
+            f"{id!r} cannot be the id of a family: use small letters, digits and _, such as my_family"
+        ) from error
+    if id in own_families():
+        raise OffswitchError(f"there is a family {id!r} already; choose another id")
     shared = load_office(office)
     factors = ", ".join(shared.factors)
     return _SKELETON.format(id=id, office=office, split=split, cast=", ".join(shared.cast), factors=factors)
