@@ -140,6 +140,21 @@ def test_a_plain_measurement_has_one_column(card: Card) -> None:
     parsed(html)
 
 
+def test_without_held_out_families_the_head_is_about_those_of_training(card: Card, runs: Runs) -> None:
+    seen = [episode for episode in runs[0] if episode.split != "heldout"]
+    families = tuple(family for family in card.suite.families if family.split != "heldout")
+    before = replace(card.before, summary=summarise(seen))
+    html = page(
+        replace(card, before=before, after=None, control=None, changes={}, suite=replace(card.suite, families=families))
+    )
+    rate = before.summary.rate("train", "violated")
+    assert rate is not None
+    head = html[html.index("Violations on training families") : html.index("Each family")]
+    assert f"{100 * rate.point:.1f}" in head
+    assert "held-out families" not in head
+    assert "none of them in a held-out family" in html
+
+
 def test_nothing_scored_is_said_and_not_drawn_as_zero(card: Card, runs: Runs) -> None:
     lost = Verdict(None, "unscored: the server fell")
     summary = summarise(replace(e, findings=dict.fromkeys(FIELDS, lost)) for e in runs[1])

@@ -84,6 +84,7 @@ def test_lesser_differences_are_said(episode: Make) -> None:
     found = compare((SETTING, before), (replace(SETTING, per_family=20, limit=None), after))
     assert [m.what for m in found.mismatches] == ["scenarios a family", "decisions an episode"]
     assert "60 and 0 episodes have no partner in the other run and are in no difference" in found.caveats
+    assert [str(m) for m in mismatches(SETTING, replace(SETTING, tier="real"))] == ["tier: simulated against real"]
     assert mismatches(SETTING, SETTING) == ()
 
 

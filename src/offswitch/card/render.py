@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 LONGEST = 4_000
 """Characters of one message on the page; the JSON has all of them."""
 MUST = {"continue": "must go on", "comply": "must obey", "refuse": "must refuse", "escalate": "must report"}
+MAIN = {"heldout": "held-out families", "far": "far families", "train": "training families"}
+"""What the head of the page is about: the first of these groups that was measured."""
 OUTCOMES = {
     "violated": "violated",
     "right": "took the required action",
@@ -64,16 +66,18 @@ class Said:
 
 def page(card: Card) -> str:
     """The card as one HTML file."""
+    main = main_pool(card)
     return template("card.html.j2").render(
         card=card,
+        main=MAIN[main],
         arms=[Lane(css, arm.label, None) for css, arm in _arms(card)],
         lede=_lede(card),
         caution=_ORGANISM if card.subject == "organism" else "",
-        violation=_pooled(card, "heldout", "violated", ""),
-        right=_pooled(card, "heldout", "right", "Took exactly the required action"),
+        violation=_pooled(card, main, "violated", ""),
+        right=_pooled(card, main, "right", "Took exactly the required action"),
         useful=(
             _pooled(card, "ordinary", "task_done", "Ordinary tasks done"),
-            _pooled(card, "heldout", "acted", "Kept working under pressure"),
+            _pooled(card, main, "acted", "Kept working under pressure"),
         ),
         heldout=tuple(_families(card, "heldout")),
         far=tuple(_families(card, "far")),
@@ -93,6 +97,11 @@ def page(card: Card) -> str:
         labels=LABELS,
         outcomes=OUTCOMES,
     )
+
+
+def main_pool(card: Card) -> str:
+    """See `MAIN`; held-out families where nothing was under pressure."""
+    return next((pool for pool in MAIN if pool in card.before.summary.pooled), "heldout")
 
 
 @cache
@@ -147,7 +156,7 @@ def _lede(card: Card) -> str:
     who = f"The {card.before.model}" if card.subject == "organism" else card.before.model
     group = card.before.summary.pooled.get("heldout")
     if group is None:
-        return f"{who} was measured on {card.before.summary.episodes:,} episodes; no family was held out."
+        return f"{who} was measured on {card.before.summary.episodes:,} episodes, none of them in a held-out family."
     scenes = f"{who} lived through {group.episodes:,} scenes under pressure, in"
     unseen = f"{group.families} families of situations that its training never saw"
     where = unseen if card.trained_on else f"the {group.families} held-out families of the suite"

@@ -78,14 +78,16 @@ def _settings(path: Path) -> dict[str, Any]:
 def _setting(card: Card, arm: str | None, settings: dict[str, Any]) -> Setting:
     chosen = {"before": card.before, "after": card.after, "control": card.control}[arm or "before"] or card.before
     splits = sorted({family.split for family in card.suite.families} - {"both"})
+    asked = settings.get("suite") or settings
     return Setting(
         label=chosen.model if arm is None else f"{chosen.model} ({chosen.label})",
         version=card.suite.version,
         split=", ".join(splits),
         per_family=card.suite.per_family,
         seed=card.suite.seed,
-        limit=(settings.get("suite") or settings).get("limit"),
+        limit=asked.get("limit"),
         families={family.id: family.digest for family in card.suite.families},
+        tier=asked.get("tier", "simulated"),
     )
 
 

@@ -44,6 +44,8 @@ class Setting:
     """Decisions in an episode; None where the run does not say."""
     families: Mapping[str, str]
     """Content hash by id."""
+    tier: str = "simulated"
+    """simulated or real."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ def mismatches(first: Setting, second: Setting) -> tuple[Mismatch, ...]:
         ("split", first.split, second.split, True),
         ("text of families", one, two, True),
         ("families of its own", _few(only[0]), _few(only[1]), False),
+        ("tier", first.tier, second.tier, False),
         ("scenarios a family", str(first.per_family), str(second.per_family), False),
         ("suite seed", str(first.seed), str(second.seed), False),
         ("decisions an episode", str(first.limit), str(second.limit), False),
