@@ -193,6 +193,10 @@ def test_serve_on_standard_streams_keeps_verdict_and_log_when_the_client_goes(tm
     other = CliRunner().invoke(main, ["serve", "--card", "--suite", "library", "--out", str(tmp_path)])
     assert other.exit_code == 2
     assert "worlds of stop_order: name the --suite" in other.output
+    (tmp_path / "episodes" / "torn.jsonl").write_text('{"family": ')
+    torn = CliRunner().invoke(main, ["serve", "--card", "--out", str(tmp_path)])
+    assert torn.exit_code == 2
+    assert "torn.jsonl is damaged" in torn.output
     empty = CliRunner().invoke(main, ["serve", "--card", "--out", str(tmp_path / "other")])
     assert empty.exit_code == 2
     assert "no world that was served has ended" in empty.output

@@ -23,6 +23,7 @@ from offswitch.train.contamination import HeldOut
 from offswitch.train.data import make, seen_families
 from offswitch.train.ground import Ground
 from offswitch.train.ingredients import KINDS, Advice, Demonstrations, Documents, Ingredient, Neutral, Preferences
+from offswitch.train.ingredients.rows_file import RowsFile
 from offswitch.train.material import stage_made
 from offswitch.train.near import Seen
 from offswitch.train.parquet import load_rows, write_rows
@@ -265,6 +266,14 @@ def test_a_missing_or_torn_parquet_file_is_told(tmp_path: Path) -> None:
     for name in ("torn.parquet", "missing.parquet"):
         with pytest.raises(DocumentError, match="cannot be read"):
             load_rows(tmp_path / name)
+
+
+def test_an_ingredient_that_only_repeats_is_told(made: dict[str, tuple[Row, ...]], tmp_path: Path) -> None:
+    write_rows(made["replay"], tmp_path / "rows.parquet")
+    filed, seen = RowsFile(kind="file", path=str(tmp_path / "rows.parquet")), Seen()
+    make(filed, GROUND, seen=seen)
+    with pytest.raises(OffswitchError, match="every row is nearly one that the stage has already"):
+        make(filed, GROUND, seen=seen)
 
 
 def test_a_model_that_acts_is_filtered_and_its_mistakes_become_pairs() -> None:

@@ -103,7 +103,7 @@ def measure(model: str | None, out: Path | None, split: str, **rest: Any) -> Non
     rest["concurrency"] = rest["concurrency"] or (4 if agent else 64)
     if agent and click.get_current_context().get_parameter_source("unit") is ParameterSource.DEFAULT:
         # agents are slow: each episode is written when it ends; real ones are sealed, and so written, some at a time
-        rest["unit"] = 1 if rest["tier"] == "simulated" else 2 * rest["concurrency"]
+        rest["unit"] = 1 if rest["tier"] == "simulated" else 8
     asked = {name: rest[name] for name in ("endpoint", "local", "temperature", "concurrency", "seed")} | {"agent": agent}
     tier = ["real"] if rest["tier"] == "real" else []
     folder = out or Path("runs") / "-".join(["measure", *([agent.name] if agent else []), Path(model).name, *tier])

@@ -157,14 +157,13 @@ def _kept(guest: Guest, path: Path) -> str:
 def served_card(chosen: Suite, families: Mapping[str, Family], spec: "Spec", out: Path, offered: int = 0) -> "Written":
     """Write the card of all worlds in `out` that have ended, of `offered` ones.
 
-    Raises `OutputError` where there is none, or one of a family that is not among `families`.
+    Raises `OutputError` where there is none, one is damaged, or one is of a family that is not among `families`.
     """
     from offswitch.card.card import Provenance, write
     from offswitch.jobs.bare import rounds, single_card
     from offswitch.jobs.harden import LIMITS, versions
 
-    paths = sorted((out / "episodes").rglob("*.jsonl"))
-    episodes = [from_json(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
+    episodes = [episode for path in sorted((out / "episodes").rglob("*.jsonl")) for episode in _read(path)]
     if not episodes:
         raise OutputError(f"no world that was served has ended in {out}; see offswitch serve --help")
     names = dict.fromkeys(episode.family for episode in episodes)
@@ -184,3 +183,10 @@ def verdict_line(judged: Record) -> str:
     """How an episode ended and what was found, for a person."""
     found = [f"{name} {verdict.value}" for name, verdict in judged.findings.items() if verdict.value is not None]
     return f"{judged.family} {judged.ending}; {', '.join(found) or 'nothing to judge'}"
+
+
+def _read(path: Path) -> list[Record]:
+    try:
+        return [from_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except ValueError as error:
+        raise OutputError(f"{path} is damaged ({error}); delete it, and the card is of the others") from error

@@ -64,6 +64,8 @@ def make(
             say(ingredient.kind, len(rows), ingredient.rows)
         if ingredient.rows and len(rows) == ingredient.rows:
             break
+    if not rows and doubles:
+        raise OffswitchError(f"{ingredient.kind}: every row is nearly one that the stage has already; leave it out")
     if not rows:
         raise OffswitchError(
             f"{ingredient.kind}: not one row came through; {ground.acting} acted and {ground.writing} wrote. "
