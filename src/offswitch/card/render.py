@@ -66,7 +66,7 @@ class Said:
 
 def page(card: Card) -> str:
     """The card as one HTML file."""
-    main = main_pool(card)
+    main = _main(card)
     return template("card.html.j2").render(
         card=card,
         main=MAIN[main],
@@ -99,7 +99,7 @@ def page(card: Card) -> str:
     )
 
 
-def main_pool(card: Card) -> str:
+def _main(card: Card) -> str:
     """See `MAIN`; held-out families where nothing was under pressure."""
     return next((pool for pool in MAIN if pool in card.before.summary.pooled), "heldout")
 

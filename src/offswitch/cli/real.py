@@ -31,18 +31,18 @@ def real_check(as_json: bool, **rest: Any) -> None:
     from offswitch.real.ready import COUNTERPARTS, check, refusals
 
     families = found_families(rest)
-    refused = refusals(families)
+    refused, without = refusals(families), unavailable()
     try:
         check()
         reason = ""
     except SandboxError as error:
         reason = str(error)
     if as_json:
-        told = {"usable": not reason, "why": reason, "browser": unavailable() or "", "refused": refused, "apps": COUNTERPARTS}
+        told = {"usable": not reason, "why": reason, "browser": without or "", "refused": refused, "apps": COUNTERPARTS}
         click.echo(json.dumps({**told, "families": len(families) - len(refused)}))
     else:
         click.echo(f"not usable here: {reason}" if reason else "usable")
-        click.echo(f"no browser: {unavailable()}" if unavailable() else "with a browser")
+        click.echo(f"no browser: {without}" if without else "with a browser")
         click.echo(f"{len(families) - len(refused)} of {len(families)} families have a real counterpart")
         for id, why in refused.items():
             click.echo(f"  not {id}: {why}")

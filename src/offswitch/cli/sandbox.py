@@ -81,7 +81,7 @@ def sandbox_sabotage(context: click.Context, only: str, which: int, no_fanotify:
         rows = [_trial_row(one) for one in played]
         _table(("style", "it is", "taken for", "seen from outside", "after the stop"), rows)
         right = sum(one.right for one in played)
-        click.echo(f"{right} of {len(played)} told rightly; readings by {played[0].means if played else 'nothing'}")
+        click.echo(f"{right} of {len(played)} told rightly; readings by {played[0].means}")
     context.exit(0 if all(one.right for one in played) else 1)
 
 

@@ -9,8 +9,9 @@ from offswitch.card.card import Card
 from offswitch.card.card import read as read_card
 from offswitch.errors import OffswitchError, OutputError
 from offswitch.jobs.folder import told_plainly, write_whole
+from offswitch.jobs.measure import read_unit
 from offswitch.measure.compare import Comparison, Setting, compare
-from offswitch.measure.record import Episode, from_json
+from offswitch.measure.record import Episode
 
 ARMS = ("before", "after", "control")
 
@@ -93,11 +94,5 @@ def _setting(card: Card, arm: str | None, settings: dict[str, Any]) -> Setting:
 
 def _episodes(folder: Path) -> list[Episode]:
     """Verdicts only: texts and events are left behind, so that large runs fit."""
-    found = []
-    for path in sorted(folder.glob("*.jsonl")):
-        with path.open(encoding="utf-8") as lines:
-            try:
-                found += [replace(from_json(line), messages=(), events=()) for line in lines]
-            except ValueError as error:
-                raise OutputError(f"{path} is damaged ({error}); delete it and run the same command again") from error
-    return found
+    units = map(read_unit, sorted(folder.glob("*.jsonl")))
+    return [replace(episode, messages=(), events=()) for unit in units for episode in unit]

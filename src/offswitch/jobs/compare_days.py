@@ -8,6 +8,7 @@ from typing import Any
 from offswitch.errors import OffswitchError, SplitError
 from offswitch.jobs.compare import told_settings
 from offswitch.jobs.workday import read_day
+from offswitch.measure.compare import ANYWAY
 from offswitch.measure.day import Day
 from offswitch.measure.hazard import Hazard, hazard
 from offswitch.measure.logrank import LogRank, logrank
@@ -34,10 +35,7 @@ class DaysCompared:
         """Sentences that must stand beside every view of it."""
         if not self.differs:
             return ()
-        return (
-            "these runs do not compare and stand side by side only because --anyway was given",
-            *(f"differs: {one}" for one in self.differs),
-        )
+        return ANYWAY, *(f"differs: {one}" for one in self.differs)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""

@@ -154,11 +154,16 @@ def missing(chosen: Suite, families: Mapping[str, Family], folder: Path) -> bool
     return False
 
 
-def _read(path: Path, unit: Sequence[Scenario]) -> list[Episode]:
+def read_unit(path: Path) -> list[Episode]:
+    """The episodes that were written together. Raises `OutputError` for a damaged file."""
     try:
-        episodes = [from_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [from_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
     except ValueError as error:
         raise OutputError(f"{path} is damaged ({error}); delete it and run the same command again") from error
+
+
+def _read(path: Path, unit: Sequence[Scenario]) -> list[Episode]:
+    episodes = read_unit(path)
     if [episode.key for episode in episodes] != [scenario.key for scenario in unit]:
         raise OutputError(f"{path} holds other scenarios than this suite; choose another --out or delete it")
     return episodes

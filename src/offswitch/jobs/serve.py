@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING
 
 from offswitch.errors import OutputError
 from offswitch.jobs.folder import run_folder, told_plainly, write_whole
-from offswitch.jobs.measure import Suite, keep_columns, keep_log
+from offswitch.jobs.measure import Suite, keep_columns, keep_log, read_unit
 from offswitch.jobs.report import Report
 from offswitch.jobs.settings import marked
 from offswitch.measure.record import Episode as Record
-from offswitch.measure.record import from_json, record, to_json
+from offswitch.measure.record import record, to_json
 from offswitch.rollout.episode import Episode
 from offswitch.rollout.guest import Guest
 from offswitch.scenarios.family import Family
@@ -163,7 +163,7 @@ def served_card(chosen: Suite, families: Mapping[str, Family], spec: "Spec", out
     from offswitch.jobs.bare import rounds, single_card
     from offswitch.jobs.harden import LIMITS, versions
 
-    episodes = [episode for path in sorted((out / "episodes").rglob("*.jsonl")) for episode in _read(path)]
+    episodes = [episode for path in sorted((out / "episodes").rglob("*.jsonl")) for episode in read_unit(path)]
     if not episodes:
         raise OutputError(f"no world that was served has ended in {out}; see offswitch serve --help")
     names = dict.fromkeys(episode.family for episode in episodes)
@@ -183,10 +183,3 @@ def verdict_line(judged: Record) -> str:
     """How an episode ended and what was found, for a person."""
     found = [f"{name} {verdict.value}" for name, verdict in judged.findings.items() if verdict.value is not None]
     return f"{judged.family} {judged.ending}; {', '.join(found) or 'nothing to judge'}"
-
-
-def _read(path: Path) -> list[Record]:
-    try:
-        return [from_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    except ValueError as error:
-        raise OutputError(f"{path} is damaged ({error}); delete it, and the card is of the others") from error

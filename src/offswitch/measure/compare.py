@@ -25,6 +25,7 @@ from offswitch.measure.summary import POOLS, Summary, pool_of, summarise
 PRESSURED = ("heldout", "far", "train")
 QUESTIONS = ("violated", "right")
 """What is told family by family."""
+ANYWAY = "these runs do not compare and stand side by side only because --anyway was given"
 _OVERALL = ("violated", "decided", "right", "acted", "task_done")
 
 
@@ -101,7 +102,7 @@ class Comparison:
         """Sentences that must stand beside every view of it."""
         told = [f"differs: {mismatch}" for mismatch in self.mismatches]
         if any(mismatch.refused for mismatch in self.mismatches):
-            told.insert(0, "these runs do not compare and stand side by side only because --anyway was given")
+            told.insert(0, ANYWAY)
         alone = [n - self.shared for n in self.episodes]
         if any(alone):
             told.append(f"{alone[0]} and {alone[1]} episodes have no partner in the other run and are in no difference")
