@@ -7,12 +7,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
-from aiohttp import web
 
 from offswitch.adapters.endpoint import EndpointPolicy, parse
 from offswitch.errors import ModelError
@@ -23,60 +23,82 @@ from offswitch.scenarios.family import load_families
 from offswitch.scenarios.scenario import Scenario, draw
 
 ROOT = Path(__file__).parents[2]
-Answer = Mapping[str, Any] | web.Response | float | None
-"""A message; a whole response; seconds of silence; None to hang up."""
 
 
-class Server:
-    """Answers each request as `script(index, body)` says, and keeps what it was sent."""
+class Failure(NamedTuple):
+    """An answer that is no completion."""
+
+    status: int
+    told: Any
+    headers: Mapping[str, str] = {}
+
+
+Answer = Mapping[str, Any] | Failure | float | None
+"""A message; a failure; seconds of silence; None to hang up."""
+
+
+class Server(ThreadingHTTPServer):
+    """Answers each request as `script(index, body)` says, and keeps what it was sent.
+
+    Threads, not a loop: one that stops with a connection half accepted leaves it open. Closing waits for every answer.
+    """
+
+    daemon_threads = False
 
     def __init__(self, script: Callable[[int, dict[str, Any]], Answer]) -> None:
-        self.script, self.url = script, ""
+        super().__init__(("127.0.0.1", 0), Asked)
+        self.script, self.url = script, f"http://127.0.0.1:{self.server_port}/v1"
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[Mapping[str, str]] = []
         self.times: list[float] = []
+        self.lock, self.ends = threading.Lock(), threading.Event()
 
-    async def complete(self, request: web.Request) -> web.Response:
-        self.times.append(time.monotonic())
-        self.bodies.append(await request.json())
-        self.headers.append(request.headers)
-        answer = self.script(len(self.bodies) - 1, self.bodies[-1])
-        if isinstance(answer, web.Response):
-            return answer
-        if isinstance(answer, float):
-            await asyncio.sleep(answer)
-        elif answer is None and request.transport is not None:
-            request.transport.abort()
-        message = answer if isinstance(answer, Mapping) else {}
-        return web.json_response({"choices": [{"message": message, "finish_reason": "stop"}]})
 
-    async def models(self, request: web.Request) -> web.Response:
-        return web.json_response({"data": [{"id": "small"}, {"id": "large"}]})
+class Asked(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_POST(self) -> None:
+        assert self.path == "/v1/chat/completions"
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.server.lock:
+            self.server.times.append(time.monotonic())
+            self.server.headers.append(self.headers)
+            self.server.bodies.append(body)
+            answer = self.server.script(len(self.server.bodies) - 1, body)
+        if isinstance(answer, Failure):
+            self.tell(answer.told, answer.status, answer.headers)
+        elif isinstance(answer, float):
+            self.server.ends.wait(answer)
+        elif answer is not None:
+            self.tell({"choices": [{"message": answer, "finish_reason": "stop"}]})
+
+    def do_GET(self) -> None:
+        assert self.path == "/v1/models"
+        self.tell({"data": [{"id": "small"}, {"id": "large"}]})
+
+    def tell(self, told: Any, status: int = 200, headers: Mapping[str, str] = {}) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        with suppress(ConnectionError):  # who asked may have gone
+            self.wfile.write(json.dumps(told).encode())
+
+    def log_message(self, *told: object) -> None:
+        """Silent."""
 
 
 @contextmanager
 def serving(script: Callable[[int, dict[str, Any]], Answer]) -> Iterator[Server]:
-    server, loop = Server(script), asyncio.new_event_loop()
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", server.complete)
-    app.router.add_get("/v1/models", server.models)
-    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)  # a silent answer ends with its asker
-
-    async def start() -> None:
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-
-    loop.run_until_complete(start())
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    try:
-        yield server
-    finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()
+    with Server(script) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.ends.set()
+            server.shutdown()
+            thread.join(10)
 
 
 def call(name: str, arguments: str = "{}", **more: Any) -> dict[str, Any]:
@@ -84,8 +106,8 @@ def call(name: str, arguments: str = "{}", **more: Any) -> dict[str, Any]:
     return {"content": None, "tool_calls": [{"id": "x", "type": "function", "function": function}], **more}
 
 
-def failure(status: int, text: str = "no", **headers: str) -> web.Response:
-    return web.json_response({"error": {"message": text}}, status=status, headers=headers)
+def failure(status: int, text: str = "no", **headers: str) -> Failure:
+    return Failure(status, {"error": {"message": text}}, headers)
 
 
 def policy(server: Server, **options: Any) -> EndpointPolicy:
@@ -195,7 +217,7 @@ def test_check_names_what_to_mend() -> None:
         pytest.raises(ModelError, match="not enabled"),
     ):
         asyncio.run(policy(server).check())
-    with serving(lambda i, body: web.json_response([])) as server, pytest.raises(ModelError, match="is the address right"):
+    with serving(lambda i, body: Failure(200, [])) as server, pytest.raises(ModelError, match="is the address right"):
         asyncio.run(policy(server).check())
 
 
