@@ -89,7 +89,7 @@ def test_a_plan_of_before_a_setting_existed_is_the_same_plan_with_its_own_hash(t
         register(replace(study, suite=Suite(tier="real")).plan(families), tmp_path)
 
 
-@pytest.mark.parametrize("name", ["plan.json", "plan-documents.json"])
+@pytest.mark.parametrize("name", ["plan.json", "plan-documents.json", "plan-neutral.json", "plan-documents-again.json"])
 def test_the_plans_of_the_published_study_have_the_hashes_that_they_say(name: str) -> None:
     kept = json.loads((STUDY / name).read_text(encoding="utf-8"))
     assert digest(kept["plan"]) == kept["hash"]
