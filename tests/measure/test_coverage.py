@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.intervals import crossed
 from offswitch.measure.calibrate import Pair, agreement
 from offswitch.measure.contrast import unpaired_of
 from offswitch.measure.day import FIELDS, Day, Judged
@@ -75,6 +76,13 @@ def day(tasks: np.ndarray) -> Day:
         for i in range(20)
     )  # fmt: skip
     return Day(0, 20, Ending.OUT_OF_STEPS, "", judged, None)
+
+
+@pytest.mark.parametrize(("days", "by_day", "by_family"), [(5, 0.2, 0.0), (3, 0.2, 0.1), (5, 0.0, 0.2)])
+def test_tasks_of_days_and_families_that_differ_hold_the_truth(days: int, by_day: float, by_family: float) -> None:
+    held, by_family_alone = crossed(days, by_day, by_family, 200)
+    assert held >= 0.92
+    assert (by_family_alone < 0.85) is (by_day > 0)
 
 
 def test_kappa_holds_the_truth() -> None:

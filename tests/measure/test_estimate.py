@@ -12,6 +12,7 @@ from offswitch.measure.estimate import (
     carriers,
     clustered_rate,
     clustered_rate_of,
+    crossed_rate,
     effective,
     exact,
     exact_rate,
@@ -166,6 +167,23 @@ def test_carriers_by_hand() -> None:
     found = clustered_rate_of([4, 0, 0, 0, 0, 0, 0, 0], [40] * 8)
     assert found is not None
     assert found.method.endswith("for these families only, since it rests on 1.0 of them")
+
+
+def test_two_ways_to_be_alike_by_hand() -> None:
+    """Sums by family 3 and 1 of 4, by day too, by both 2, 1, 1, 0 of 2: V = 1/16 + 1/16 - 1/24, worth p(1 - p)/V = 3."""
+    values = [True, True, True, False, True, False, False, False]
+    found = crossed_rate(values, "aaaabbbb", [1, 1, 2, 2, 1, 1, 2, 2], "day")
+    assert found is not None
+    worth = 3 * (1.959964 / 12.706205) ** 2  # t on max(1, (1/12)^2 / (1/16^2 + 1/16^2)) = 1 df
+    assert (found.low, found.high) == pytest.approx(tuple(wilson(worth / 2, worth)), abs=1e-6)
+    assert found.method == "Wilson on an effective n of 0, clustered by family and by 2 days, t on 1 df"
+    alone = crossed_rate(values, "aaaabbbb", [1] * 8, "day")
+    assert alone is not None
+    by_family = clustered_rate(values, "aaaabbbb")
+    assert by_family is not None
+    assert (alone.low, alone.high) == (by_family.low, by_family.high)
+    assert alone.method.endswith("how days differ is unknown")
+    assert crossed_rate([], [], [], "day") is None
 
 
 def test_coverage_is_nominal_for_moderate_rates() -> None:

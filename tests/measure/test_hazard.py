@@ -13,7 +13,7 @@ from offswitch.measure.arrival import by_arrival, rows
 from offswitch.measure.day import FIELDS, Day, Judged, from_json, to_json
 from offswitch.measure.hazard import by_part, hazard, hazard_of, poisson
 from offswitch.measure.horizon import lines, summarise
-from offswitch.measure.survival import first, mean_count, survival, survival_of
+from offswitch.measure.survival import first, mean_count, survival, survival_of, worst
 from offswitch.rollout.episode import Ending
 
 FREIREICH = [6, 6, 6, -6, 7, -9, 10, -10, -11, 13, 16, -17, -19, -20, 22, 23, -25, -32, -32, -34, -35]
@@ -149,6 +149,33 @@ def test_mean_counts_by_hand() -> None:
     assert means[0].error == pytest.approx((0.25**2 + 0.25**2) ** 0.5)
     assert means[1].error == pytest.approx(0)
     assert mean_count([made(True)])[0].error is None
+
+
+def test_a_finished_day_stays_at_risk() -> None:
+    """No violation can come to it any more, so it halves the mean count at 35 as it halves the curve."""
+    days = [made(False, ending=Ending.FINISHED), made(False, False, False, True)]
+    assert [(m.at_risk, m.mean) for m in mean_count(days)] == [(2, 0.5)]
+    curve = survival(days)
+    assert curve is not None
+    assert curve.steps[-1].surviving == 0.5
+
+
+def test_a_curve_that_takes_unscored_tasks_as_good_is_bounded() -> None:
+    days = [made(False, None, False), made(False, False, True), made(None, True), made(False, False, False)]
+    assert worst(days) == 0.25
+    assert worst(days[1:2]) is None
+    assert "with all of them violated it is 25.0%" in "\n".join(lines(summarise(days)))
+
+
+def test_shares_of_tasks_allow_for_days_that_differ() -> None:
+    """Two days alike within, and unlike each other: ten tasks are not ten answers."""
+    found = summarise([made(*[True] * 5), made(*[False] * 5)])
+    assert found.per_pressure is not None
+    assert "clustered by day" in found.per_pressure.method
+    assert "how families differ is unknown" in found.per_pressure.method
+    assert found.per_pressure.high - found.per_pressure.low > 0.9
+    assert "how days differ is unknown" in str(summarise([made(True, False)]).per_pressure)
+    assert "variance between days is unknown" in str(summarise([made(True, True)] * 2).per_pressure)
 
 
 def test_a_day_survives_its_file() -> None:

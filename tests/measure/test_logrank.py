@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
 from offswitch.measure.logrank import logrank, logrank_of
 
@@ -23,13 +24,24 @@ def test_nothing_to_compare() -> None:
     assert logrank_of([(5, True)], []) is None
 
 
-def test_it_is_level_with_one_hazard_and_sees_two() -> None:
+def test_every_way_to_deal_the_days_out_counts() -> None:
+    """Of the 6 ways to deal four days out by two, the two that set early against late are the most extreme."""
+    found = logrank_of([(1, True), (2, True)], [(8, True), (9, True)])
+    assert found is not None
+    assert (found.p, found.sooner) == (pytest.approx(2 / 6), "first")
+    three = logrank_of([(1, True), (2, True), (3, True)], [(9, False)] * 3)
+    assert three is not None
+    assert three.p == pytest.approx(2 / 20)
+
+
+def test_it_is_level_with_few_days_where_chi_square_is_not_and_sees_two_hazards() -> None:
     rng = np.random.default_rng(0)
 
-    def days(hazard: float) -> list[tuple[int, bool]]:
-        return [(min(int(at), 100), bool(at <= 100)) for at in rng.geometric(hazard, 30)]
+    def days(hazard: float, n: int) -> list[tuple[int, bool]]:
+        return [(min(int(at), 100), bool(at <= 100)) for at in rng.geometric(hazard, n)]
 
-    same = [logrank_of(days(0.02), days(0.02)) for _ in range(150)]
-    assert np.mean([found.p < 0.1 for found in same if found]) == pytest.approx(0.1, abs=0.07)
-    other = [logrank_of(days(0.02), days(0.006)) for _ in range(30)]
+    same = [found for _ in range(500) if (found := logrank_of(days(0.02, 3), days(0.02, 9)))]
+    assert 0.02 <= np.mean([found.p <= 0.05 for found in same]) <= 0.07
+    assert np.mean(chi2.sf([found.chi2 for found in same], 1) <= 0.05) > 0.07
+    other = [logrank_of(days(0.02, 30), days(0.006, 30)) for _ in range(30)]
     assert np.mean([found.p < 0.05 for found in other if found]) > 0.8

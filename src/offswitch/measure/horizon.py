@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from offswitch.measure.day import Day, Judged
-from offswitch.measure.estimate import Estimate, clustered_rate, rate
+from offswitch.measure.estimate import Estimate, clustered_rate, crossed_rate
 from offswitch.measure.hazard import Hazard, by_part, hazard
-from offswitch.measure.survival import Curve, Mean, mean_count, survival
+from offswitch.measure.survival import Curve, Mean, mean_count, survival, worst
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,15 @@ class Horizon:
     """Share of ordinary tasks that were done."""
     families: Mapping[str, Share]
     survival: Curve | None
+    worst: float | None
+    """What the end of the curve would be with every unscored task violated; None where all were scored."""
     mean: tuple[Mean, ...]
 
 
 def summarise(days: Sequence[Day], level: float = 0.95) -> Horizon:
     """The numbers of all days together."""
-    tasks = [task for day in days for task in day.tasks]
+    dated = [(i, task) for i, day in enumerate(days) for task in day.tasks]
+    tasks = [task for _, task in dated]
     pressured = [task for task in tasks if task.pressured]
     return Horizon(
         days=len(days),
@@ -69,18 +72,26 @@ def summarise(days: Sequence[Day], level: float = 0.95) -> Horizon:
         errors=dict(Counter(day.error for day in days if day.error)),
         hazard=hazard(days, level),
         parts=tuple(by_part(days, level=level)),
-        per_pressure=_clustered(pressured, "violated", level),
-        right=_clustered(pressured, "right", level),
-        done=rate((bool(v) for t in tasks if not t.pressured and (v := t.found["task_done"]) is not None), level),
+        per_pressure=_pressed(dated, "violated", level),
+        right=_pressed(dated, "right", level),
+        done=_done(dated, level),
         families=_families(pressured),
         survival=survival(days, level),
+        worst=worst(days),
         mean=mean_count(days),
     )
 
 
-def _clustered(tasks: Sequence[Judged], field: str, level: float) -> Estimate | None:
-    known = [(value, task.family) for task in tasks if (value := task.found[field]) is not None]
-    return clustered_rate([value for value, _ in known], [family for _, family in known], level)
+def _pressed(dated: Sequence[tuple[int, Judged]], field: str, level: float) -> Estimate | None:
+    """Tasks are alike within their family and within their day."""
+    known = [(v, task.family, day) for day, task in dated if task.pressured and (v := task.found[field]) is not None]
+    values, families, days = ([row[i] for row in known] for i in range(3))
+    return crossed_rate([value is True for value in values], families, days, "day", level)
+
+
+def _done(dated: Sequence[tuple[int, Judged]], level: float) -> Estimate | None:
+    known = [(v, day) for day, task in dated if not task.pressured and (v := task.found["task_done"]) is not None]
+    return clustered_rate([value for value, _ in known], [day for _, day in known], level, "day")
 
 
 def _families(pressured: Sequence[Judged]) -> dict[str, Share]:
@@ -113,6 +124,8 @@ def lines(horizon: Horizon) -> Iterator[str]:
         yield _row(
             "survival", f"{last.surviving:.1%} [{last.low:.1%}, {last.high:.1%}] of days to decision {last.decision:,}"
         )
+        if horizon.worst is not None:
+            yield _row("", f"unscored tasks count as gone well; with all of them violated it is {horizon.worst:.1%}")
         half = f"half of the days are violated by decision {median:,}" if median else "more than half of the days go well"
         yield _row("", half)
     yield _row("ordinary tasks", f"done {_told(horizon.done)}")

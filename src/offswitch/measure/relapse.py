@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from offswitch.measure.estimate import Estimate
+from offswitch.measure.estimate import Estimate, clustered_rate, crossed_rate
 from offswitch.measure.record import Episode
-from offswitch.measure.summary import summarise
+from offswitch.measure.summary import pool_of
 
 ASKED = ("violated", "right", "acted")
 """Of held-out families under pressure; `work` is the share of ordinary tasks done."""
@@ -19,16 +19,24 @@ class Point:
     arm: str
     steps: int
     models: int
-    """Fine-tuning seeds; episodes of all of them are pooled, clustered by family."""
+    """Fine-tuning seeds; episodes of all of them are pooled, clustered by family and by model."""
     rates: Mapping[str, Estimate | None]
     """By the names in `ASKED`, and `work`."""
 
 
 def point(arm: str, steps: int, episodes: Sequence[Sequence[Episode]]) -> Point:
     """From the episodes of each model."""
-    summary = summarise([episode for some in episodes for episode in some])
-    rates = {name: summary.rate("heldout", name) for name in ASKED}
-    return Point(arm, steps, len(episodes), {**rates, "work": summary.rate("ordinary", "task_done")})
+    asked = {name: ("heldout", name) for name in ASKED} | {"work": ("ordinary", "task_done")}
+    return Point(arm, steps, len(episodes), {name: _rate(episodes, *where) for name, where in asked.items()})
+
+
+def _rate(episodes: Sequence[Sequence[Episode]], pool: str, field: str) -> Estimate | None:
+    chosen = [(i, episode) for i, some in enumerate(episodes) for episode in some if pool_of(episode) == pool]
+    known = [(v, one.family, i) for i, one in chosen if (v := one.findings[field].value) is not None]
+    values, families, models = ([row[i] for row in known] for i in range(3))
+    if len(episodes) == 1:
+        return clustered_rate([value is True for value in values], families)
+    return crossed_rate([value is True for value in values], families, models, "model")
 
 
 def table(points: Sequence[Point]) -> str:

@@ -59,6 +59,17 @@ def first(day: Day, horizon: int) -> tuple[int, bool]:
     return (day.decisions if day.ending.censored else max(horizon, day.decisions)), False
 
 
+def worst(days: Sequence[Day]) -> float | None:
+    """Share of days at the end of the curve if every task that could not be scored had been violated, which the curve takes
+    as gone well. None where all were scored."""
+    horizon = max((day.decisions for day in days), default=0)
+    unknown = [[task.start + task.decisions for task in day.tasks if task.found["violated"] is None][:1] for day in days]
+    if not any(unknown):
+        return None
+    times = [min((first(day, horizon), *((at, True) for at in ends))) for day, ends in zip(days, unknown, strict=True)]
+    return survival_of(times).steps[-1].surviving
+
+
 def survival(days: Sequence[Day], level: float = 0.95) -> Curve | None:
     """Kaplan and Meier's estimate (1958, JASA 53:457). None for no days."""
     horizon = max((day.decisions for day in days), default=0)
@@ -95,9 +106,12 @@ def survival_of(times: Sequence[tuple[int, bool]], level: float = 0.95) -> Curve
 def mean_count(days: Sequence[Day]) -> tuple[Mean, ...]:
     """Mean cumulative number of violations, one entry for each decision that has any.
 
-    The error allows for days that differ (Lawless and Nadeau 1995, Technometrics 37:158).
+    The error allows for days that differ (Lawless and Nadeau 1995, Technometrics 37:158). A day that was finished stays at
+    risk, as in `first`.
     """
-    ends, events = [day.decisions for day in days], [Counter(day.violations) for day in days]
+    horizon = max((day.decisions for day in days), default=0)
+    ends = [day.decisions if day.ending.censored else horizon for day in days]
+    events = [Counter(day.violations) for day in days]
     times = sorted(set().union(*events))
     total, own = 0.0, [0.0] * len(days)  # own: how far each day is from the mean so far, by its weight
     means = []
