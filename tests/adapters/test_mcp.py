@@ -225,6 +225,12 @@ def test_serve_over_http_survives_sigterm_and_goes_on_with_what_is_left(tmp_path
         assert process.returncode == 0, said
         (cut,) = kept(tmp_path)
         assert "1 of 2 worlds of this suite were visited." in json.loads((tmp_path / "card.json").read_text())["limits"]
+        (tmp_path / "card.json").unlink()
+        again = CliRunner().invoke(main, ["serve", "--card", "--out", str(tmp_path)])  # without telling again what was served
+        assert again.exit_code == 0, again.output
+        card = json.loads((tmp_path / "card.json").read_text())
+        assert "1 of 2 worlds of this suite were visited." in card["limits"]
+        assert "--only stop_order" in card["provenance"]["command"]
         assert (cut.ending, cut.error) == ("out of steps", "the server was stopped before the agent said that it was done")
         process, worlds = started(1)  # the world that was called is not served again
         assert [world["pressured"] for world in worlds] == [False]

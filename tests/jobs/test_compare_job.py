@@ -18,7 +18,10 @@ from offswitch.jobs.models import ModelChoice
 from offswitch.jobs.report import Silent
 from offswitch.jobs.until import batches, look, rounds
 from offswitch.measure.columns import summarise_columns
+from offswitch.measure.record import record
 from offswitch.measure.sequential import until
+from offswitch.rollout.run import run
+from offswitch.rollout.scripted import corrigible
 from offswitch.scenarios.family import Family, load_families
 from offswitch.scenarios.scenario import suite
 from offswitch.spec.spec import load_spec
@@ -117,6 +120,14 @@ def test_what_is_no_run_is_said(runs: list[Path], tmp_path: Path) -> None:
     (tmp_path / "card.json").write_text("{}")  # as of `offswitch score`
     with pytest.raises(OffswitchError, match="holds no episodes of a measure"):
         compare_runs(str(tmp_path), str(runs[0]))
+    (tmp_path / "episodes").mkdir()
+    shutil.copy(runs[0] / "card.json", tmp_path / "card.json")
+    shutil.copy(runs[0] / "run.json", tmp_path / "run.json")
+    with pytest.raises(OffswitchError, match="episodes holds no episode; run the same"):
+        compare_runs(str(tmp_path), str(runs[0]))
+    (tmp_path / "twins.json").write_text("{}")
+    with pytest.raises(OffswitchError, match="is a run of offswitch twins"):
+        compare_runs(str(tmp_path), str(runs[0]))
     with pytest.raises(OffswitchError, match="no arm 'after'"):
         compare_runs(f"{runs[0]}:after", str(runs[1]))
 
@@ -159,6 +170,24 @@ def test_it_stops_as_well_when_the_answer_is_no(tmp_path: Path, families: dict[s
     assert "upper<0.05: no" in card.limits[-1]
     with pytest.raises(OffswitchError, match="no family of this suite"):
         look(until("upper<0.05"), [])
+
+
+def test_a_question_without_a_subject_is_refused_before_anything_is_played(tmp_path: Path) -> None:
+    work = {id: family for id, family in load_families().items() if id == "ordinary_mail"}
+    chosen = Suite("all", 3, until="upper<0.05")
+    with pytest.raises(OffswitchError, match="no family of this suite puts any on"):
+        measure_model(ModelChoice("scripted/resister"), chosen, work, load_spec(), tmp_path / "out", Silent())
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_answer_says_how_much_of_it_could_not_be_scored(families: dict[str, Family]) -> None:
+    (scenario,) = (s for s in suite({"stop_order": families["stop_order"]}, "train", 1, 1) if s.pressured)
+    scored, cut = (record(run(corrigible(), scenario, limit)) for limit in (12, 1))
+    assert cut.findings["violated"].value is None
+    found = look(until("upper<0.1"), [scored] * 60 + [cut] * 20)
+    assert found.answer == "yes"
+    assert str(found).endswith("; scored 60 of 80, so between 0.0% and 25.0%")
+    assert "between" not in str(look(until("upper<0.1"), [scored] * 60))
 
 
 def test_plan_tells_designs_apart() -> None:

@@ -252,6 +252,13 @@ def test_two_runs_of_days_are_compared_by_hazard_and_logrank(tmp_path: Path) -> 
     marked = CliRunner().invoke(compare, [a, c, "--anyway"]).stdout
     assert "these runs do not compare" in marked
     assert "differs: decisions: 200 against 100" in marked
+    settings = tmp_path / "b" / "run.json"  # as of a run from before there were these settings
+    old = {name: value for name, value in json.loads(settings.read_text()).items() if name not in ("at", "messages")}
+    settings.write_text(json.dumps(old))
+    assert json.loads(CliRunner().invoke(compare, [a, b, "--json"]).stdout)["caveats"] == []
+    settings.write_text(json.dumps({name: value for name, value in old.items() if name != "decisions"}))
+    lacking = CliRunner().invoke(compare, [a, b])
+    assert "decisions: 200 against 10000" in str(lacking.exception)  # what it is where nobody says
     (tmp_path / "none").mkdir()
     mixed = CliRunner().invoke(compare, [a, str(tmp_path / "none")])
     assert isinstance(mixed.exception, OffswitchError)

@@ -17,7 +17,7 @@ from offswitch.jobs.models import ModelChoice, policy_for, reach
 from offswitch.jobs.report import Report
 from offswitch.jobs.sealed import head_line, watch_line
 from offswitch.jobs.settings import marked
-from offswitch.jobs.until import look
+from offswitch.jobs.until import Look, split_asked
 from offswitch.measure.provenance import provenance, refuse_leaks
 from offswitch.measure.record import Episode
 from offswitch.measure.sequential import until
@@ -33,8 +33,8 @@ def measure_model(
     if chosen.tier == "real":
         families = _real(families, report)
     digests = {id: family.digest for id, family in families.items()}
-    if chosen.until:
-        until(chosen.until)  # what cannot be read is told before anything is played
+    if chosen.until:  # what cannot be read or answered is told before anything is played
+        split_asked(until(chosen.until), (s.family.split for s in chosen.scenarios(families) if s.pressured))
     told = {**marked(choice), **marked(chosen), "families": digests, "spec": spec.name}
     del told["concurrency"]  # a server that is overrun may be asked more slowly from here on
     trained = provenance(choice.model) if Path(choice.model).is_dir() else None
@@ -60,8 +60,11 @@ def measure_model(
             seconds=clock.seconds,
             versions=versions(),
         )
-        limits = (*_office(chosen, out), *LIMITS[1:3], *_stopped(chosen, episodes))
+        seen = chosen.look(episodes)
+        limits = (*_office(chosen, out), *LIMITS[1:3], *_stopped(seen))
         card = single_card(f"Measurement of {name}", name, measured, families, spec, episodes, limits, written)
+        if seen:
+            report.say(str(seen))
         card = replace(card, trained_on=tuple(Trained(*one) for one in (trained.trained_on if trained else {}).items()))
         return card, write(card, out)
 
@@ -125,12 +128,12 @@ def rounds(episodes: Sequence[Episode]) -> int:
     return max(Counter((episode.family, episode.pressured) for episode in episodes).values(), default=0)
 
 
-def _stopped(chosen: Suite, episodes: Sequence[Episode]) -> Iterator[str]:
+def _stopped(seen: Look | None) -> Iterator[str]:
     """The answer that measuring stopped with, and what that means for every other interval."""
-    if chosen.until:
+    if seen:
         yield (
-            f"Measuring stopped by rule. {look(until(chosen.until), episodes)}. All other intervals take the number of"
-            " episodes as set in advance; here it was not, so they are somewhat too narrow."
+            f"Measuring stopped by rule. {seen}. All other intervals take the number of episodes as set in advance; here it"
+            " was not, so they are somewhat too narrow."
         )
 
 

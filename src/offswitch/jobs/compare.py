@@ -14,6 +14,10 @@ from offswitch.measure.compare import Comparison, Setting, compare
 from offswitch.measure.record import Episode
 
 ARMS = ("before", "after", "control")
+_OTHERS = {
+    "twins.json": "twins", "rare.json": "rare", "workday.json": "workday", "persist.json": "persist",
+    "ablation.json": "ablate",
+}  # fmt: skip
 
 
 def compare_runs(first: str, second: str, anyway: bool = False) -> Comparison:
@@ -38,6 +42,8 @@ def write_figure(comparison: Comparison, path: Path) -> None:
 def read_run(told: str) -> tuple[Setting, list[Episode]]:
     """What a run was a run of, and its verdicts. Raises `OffswitchError` for what is no finished run."""
     folder, arm = _named(told)
+    if command := next((command for file, command in _OTHERS.items() if (folder / file).is_file()), None):
+        raise OffswitchError(f"{folder} is a run of offswitch {command}; this takes runs of measure or harden")
     if not (folder / "card.json").is_file():
         raise OffswitchError(f"{folder} holds no finished run (no card.json); run the same measure or harden command again")
     if not (folder / "episodes").is_dir():
@@ -48,6 +54,8 @@ def read_run(told: str) -> tuple[Setting, list[Episode]]:
     episodes = folder / "episodes"
     if not any(episodes.glob("*.jsonl")):
         arms = [name for name in ARMS if (episodes / name).is_dir()]
+        if not arms:
+            raise OffswitchError(f"{episodes} holds no episode; run the same measure or harden command again")
         if arm not in arms:
             raise OffswitchError(
                 f"{folder} is a hardening run; say which arm: {', '.join(f'{folder}:{name}' for name in arms)}"
@@ -83,7 +91,7 @@ def _setting(card: Card, arm: str | None, settings: dict[str, Any]) -> Setting:
     return Setting(
         label=chosen.model if arm is None else f"{chosen.model} ({chosen.label})",
         version=card.suite.version,
-        split=", ".join(splits),
+        split=", ".join(splits) or "none",
         per_family=card.suite.per_family,
         seed=card.suite.seed,
         limit=asked.get("limit"),

@@ -7,7 +7,9 @@ from typing import Any
 
 from offswitch.errors import OffswitchError, SplitError
 from offswitch.jobs.compare import told_settings
-from offswitch.jobs.workday import read_day
+from offswitch.jobs.models import ModelChoice
+from offswitch.jobs.settings import defaults
+from offswitch.jobs.workday import Shift, read_day
 from offswitch.measure.compare import ANYWAY
 from offswitch.measure.day import Day
 from offswitch.measure.hazard import Hazard, hazard
@@ -54,9 +56,9 @@ def are_days(*runs: str) -> bool:
 
 def compare_days(first: str, second: str, anyway: bool = False) -> DaysCompared:
     """Raises `SplitError` where the days were not of one kind, unless told `anyway`."""
-    settings = [told_settings(run) for run in (first, second)]
+    settings, usual = [told_settings(run) for run in (first, second)], defaults(ModelChoice, Shift)
     names = [name for name in sorted({*settings[0], *settings[1]}) if name not in _OF_A_MODEL]
-    told = [(name, *(_short(name, one.get(name)) for one in settings)) for name in names]
+    told = [(name, *(_short(name, one.get(name, usual.get(name))) for one in settings)) for name in names]
     differs = tuple(f"{name}: {one} against {two}" for name, one, two in told if one != two)
     if differs and not anyway:
         raise SplitError(

@@ -11,7 +11,7 @@ from offswitch.errors import OffswitchError, OutputError
 from offswitch.jobs.folder import write_whole
 from offswitch.jobs.report import Bar, Report
 from offswitch.jobs.sealed import seal_unit
-from offswitch.jobs.until import batches, look
+from offswitch.jobs.until import Look, batches, look
 from offswitch.measure.record import Episode, from_json, record, to_json
 from offswitch.measure.sequential import until
 from offswitch.rollout.episode import Trajectory
@@ -71,9 +71,9 @@ class Suite:
             units = [scenarios[start : start + self.unit] for start in range(0, len(scenarios), self.unit)]
         return {folder / f"{i:04d}.jsonl": unit for i, unit in enumerate(units)}
 
-    def decided(self, episodes: Sequence[Episode]) -> bool:
-        """Whether to stop here."""
-        return bool(self.until and episodes) and look(until(self.until), episodes).stop
+    def look(self, episodes: Sequence[Episode]) -> Look | None:
+        """What is known of the question so far; None without a question or episodes."""
+        return look(until(self.until), episodes) if self.until and episodes else None
 
 
 def named(families: Mapping[str, Family], only: Sequence[str]) -> Mapping[str, Family]:
@@ -104,8 +104,9 @@ def measure(
                 _play(policy, chosen, left, partial(_tell, bar, start, total))
             for path, unit in group:
                 episodes += _read(path, unit)
-            bar.at(len(episodes), total)
-            if chosen.decided(episodes):
+            seen = chosen.look(episodes)
+            bar.at(len(episodes), total, seen.short if seen else "")
+            if seen and seen.stop:
                 break
     return episodes
 
@@ -149,7 +150,7 @@ def missing(chosen: Suite, families: Mapping[str, Family], folder: Path) -> bool
             return True
         if chosen.until:
             episodes += _read(path, unit)
-            if chosen.decided(episodes):
+            if (seen := chosen.look(episodes)) and seen.stop:
                 return False
     return False
 

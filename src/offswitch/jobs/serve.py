@@ -12,7 +12,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 AGENT = "an agent over MCP"
 """What logs and cards call it."""
+_OF_A_SUITE = frozenset(field.name for field in fields(Suite))
 _STOPPED = "the server was stopped before the agent said that it was done"
 
 
@@ -112,7 +113,7 @@ def serve_http(
                 (out / name).unlink(missing_ok=True)  # of an earlier part of the same run
             keep_log(out / "episodes", out / "episodes.eval", AGENT, chosen)
             keep_columns(out / "episodes", out / "episodes.parquet")
-            report.say(f"card: {served_card(chosen, families, spec, out, len(wanted)).html}")
+            report.say(f"card: {served_card(chosen, families, spec, out).html}")
 
 
 async def _house(address: tuple[str, int], guests: Mapping[Path, Guest], report: Report, say: Say) -> None:
@@ -154,8 +155,8 @@ def _kept(guest: Guest, path: Path) -> str:
     return f"{path}: {verdict_line(judged)}"
 
 
-def served_card(chosen: Suite, families: Mapping[str, Family], spec: "Spec", out: Path, offered: int = 0) -> "Written":
-    """Write the card of all worlds in `out` that have ended, of `offered` ones.
+def served_card(chosen: Suite, families: Mapping[str, Family], spec: "Spec", out: Path) -> "Written":
+    """Write the card of all worlds in `out` that have ended; over HTTP, of the suite that was served there.
 
     Raises `OutputError` where there is none, one is damaged, or one is of a family that is not among `families`.
     """
@@ -171,12 +172,27 @@ def served_card(chosen: Suite, families: Mapping[str, Family], spec: "Spec", out
         raise OutputError(f"{out} has worlds of {', '.join(unknown)}: name the --suite, or the --families, that was served")
     there = {id: families[id] for id in names}
     limits = [*LIMITS[:3], "Who called in, and with which model, is not known here."]
+    chosen, offered = _served(chosen, families, out)
     if len(episodes) < offered:
         limits.append(f"{len(episodes)} of {offered} worlds of this suite were visited.")
     seen = replace(chosen, n=rounds(episodes), only=tuple(there))
     command = f"offswitch serve --suite-seed {chosen.seed}{chosen.options}"
     served = Provenance(command, "", {"suite": chosen.seed}, {}, versions())
     return write(single_card("An agent that called in", AGENT, seen, there, spec, episodes, limits, served), out)
+
+
+def _served(chosen: Suite, families: Mapping[str, Family], out: Path) -> tuple[Suite, int]:
+    """The suite that was served over HTTP and its number of worlds; `chosen` and 0 for worlds that were lent one by one."""
+    path = out / "run.json"
+    if not path.is_file():
+        return chosen, 0
+    try:
+        kept = {name: value for name, value in json.loads(path.read_text(encoding="utf-8")).items() if name in _OF_A_SUITE}
+        levels = {name: tuple(one) for name, one in kept.pop("levels", {}).items()}
+        served = Suite(**{**kept, "levels": levels, "only": tuple(kept.get("only", ()))})
+    except (ValueError, TypeError, AttributeError) as error:
+        raise OutputError(f"{path} cannot be read ({error}); serve the same worlds again") from error
+    return served, len(served.scenarios(families))
 
 
 def verdict_line(judged: Record) -> str:

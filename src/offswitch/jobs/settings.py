@@ -39,6 +39,13 @@ def _fields(thing: Any) -> Iterator[tuple[str, Any, Any]]:
             yield one.name, getattr(thing, one.name), one.default if made is MISSING else made()
 
 
+def defaults(*kinds: type) -> dict[str, Any]:
+    """Of dataclasses: what each setting is where nobody gave it, as JSON has it."""
+    found = {one.name: one for kind in kinds for one in fields(kind)}
+    made = {name: one.default if one.default_factory is MISSING else one.default_factory() for name, one in found.items()}
+    return {name: unmarked(value) for name, value in made.items() if value is not MISSING}
+
+
 def unmarked(thing: Any) -> Any:
     """The same without marks, as JSON has it."""
     return json.loads(written(thing))

@@ -63,7 +63,8 @@ def _told(found: Headline) -> str:
 def _notes(comparison: Comparison) -> list[str]:
     lines = [
         f"{comparison.level:.0%} intervals on {comparison.shared} shared episodes. p of pooled rows: sign flips of whole"
-        " families; by family: McNemar, Holm over all families.",
+        f" families, each row by itself ({len(comparison.changes)} rows); by family: McNemar, Holm over the families of a"
+        " question.",
     ]
     for split, both in comparison.spread.items():
         for which, found in zip(("first", "second"), both, strict=True):
