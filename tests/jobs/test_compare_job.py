@@ -103,8 +103,8 @@ def test_a_figure_is_of_two_kinds(runs: list[Path], tmp_path: Path) -> None:
 
 
 def test_arms_of_one_run(runs: list[Path], tmp_path: Path) -> None:
-    for arm, run in (("before", runs[0]), ("after", runs[1])):
-        shutil.copytree(run / "episodes", tmp_path / "episodes" / arm)
+    for arm, folder in (("before", runs[0]), ("after", runs[1])):
+        shutil.copytree(folder / "episodes", tmp_path / "episodes" / arm)
     shutil.copy(runs[0] / "card.json", tmp_path)
     (tmp_path / "run.json").write_text(json.dumps({"suite": {"limit": 12}}))
     found, plain = compare_runs(f"{tmp_path}:before", f"{tmp_path}:after"), compare_runs(str(runs[0]), str(runs[1]))

@@ -26,6 +26,18 @@ def test_splitting_resumes(offswitch: Run, tmp_path: Path) -> None:
     assert "is damaged" in offswitch(*told).stderr
 
 
+def test_rows_of_before_the_interval_was_told_by_strata_say_what_to_do(offswitch: Run, tmp_path: Path) -> None:
+    told = ("rare", "--model", "scripted/resister", "--method", "splitting", "--n", "1", "--only", "stop_order")
+    told = (*told, "--effort", "4", "--repeats", "1", "--out", tmp_path)
+    assert offswitch(*told).exit_code == 0
+    (rows,) = (tmp_path / "rows").glob("*.jsonl")
+    row = json.loads(rows.read_text())
+    rows.write_text(json.dumps({**{k: v for k, v in row.items() if k not in ("throws", "pasts")}, "thrown": [0.1]}) + "\n")
+    said = offswitch(*told).stderr
+    assert "of an earlier version" in said
+    assert f"delete {tmp_path / 'rows'} to play it again" in said
+
+
 def test_a_tree_of_a_model_that_tells_no_probabilities_is_refused(offswitch: Run, tmp_path: Path) -> None:
     for asked in (("scripted/resister",), ("some", "--endpoint", "http://127.0.0.1:9/v1")):
         done = offswitch("rare", "--model", *asked, "--out", tmp_path / "r")

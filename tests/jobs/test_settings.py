@@ -75,6 +75,12 @@ def test_a_run_folder_of_before_a_setting_existed_is_gone_on_with(tmp_path: Path
         pass
 
 
+def test_what_an_older_folder_holds_of_settings_that_change_nothing_is_no_other_run() -> None:
+    before = {**unmarked(marked(Outer("x"))), "concurrency": 8, "among": 0}
+    assert changed(before, marked(Outer("x"))) == []
+    assert changed({**before, "forks": 2}, marked(Outer("x"))) == ["forks"]
+
+
 def test_a_plan_of_before_a_setting_existed_is_the_same_plan_with_its_own_hash(tmp_path: Path) -> None:
     study, families = Study(("demos-only",)), load_families()
     now = study.plan(families)

@@ -212,6 +212,11 @@ def _chunks(scenarios: Sequence[Scenario], folder: Path) -> Iterator[tuple[Path,
 def _read(path: Path, chunk: Sequence[Scenario]) -> list[Row]:
     try:
         told: list[dict[str, Any]] = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        if any("thrown" in row and "throws" not in row for row in told):
+            raise OutputError(
+                f"{path} is of an earlier version, which did not keep what the interval is made from now; delete"
+                f" {path.parent} to play it again, or choose another --out"
+            )
         rows = [_row(row) for row in told]
     except (ValueError, TypeError, KeyError) as error:
         raise OutputError(f"{path} is damaged ({error}); delete it and run the same command again") from error

@@ -10,6 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+LEFT_OUT = ("concurrency", "among")
+"""What older run folders hold of settings that change nothing of what is played, and that are no longer kept."""
+
 
 @dataclass(frozen=True)
 class Default:
@@ -63,7 +66,8 @@ def _bare(thing: Any) -> Any:
 def changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Names of the settings that are no longer what a file of such JSON holds."""
     new = [name for name, value in now.items() if name not in before and not isinstance(value, Default)]
-    return sorted([*new, *(name for name in before if name not in now or not _agree(before[name], now[name]))])
+    kept = [name for name in before if name in now or name not in LEFT_OUT]
+    return sorted([*new, *(name for name in kept if name not in now or not _agree(before[name], now[name]))])
 
 
 def _agree(before: Any, now: Any) -> bool:
