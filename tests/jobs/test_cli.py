@@ -62,7 +62,7 @@ def test_a_new_family_has_an_id_that_it_may_have(offswitch: Run) -> None:
         (("./nosuch/folder",), ("there is no model folder ./nosuch/folder",)),
         (("scripted/nosuch",), ("no scripted policy 'nosuch'", "corrigible, resister")),
         (("nosuch/model",), ("Inspect cannot use the model 'nosuch/model'",)),
-        (("nosuch/model", "--local"), ("cannot load 'nosuch/model'",)),
+        (("nosuch/model", "--local"), ("there is no folder nosuch/model here", "hub cannot be reached")),
         (("m", "--endpoint", "http://127.0.0.1:9/v1"), ("127.0.0.1:9", "Is it running")),
     ],
     ids=lambda value: " ".join(value) if value[0] in ("nosuch", "m") else None,
@@ -164,7 +164,19 @@ def test_a_mended_data_file_goes_into_the_folder_that_was_named_before(offswitch
         refused(offswitch(*command), told)
         assert not run.exists()
     turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
-    rows.write_text(4 * (json.dumps({"messages": turns, "stage": 0, "ingredient": "advice", "source": "me"}) + "\n"))
+    row = {"messages": turns, "stage": 0, "ingredient": "advice", "source": "me"}
+    pair = {"prompt": turns, "chosen": turns[1:], "rejected": turns[1:]}
+    unfit = {
+        "has rows of the form pair; this stage needs chat": [row, pair],
+        "holds rows for stage 1, where r learns from no data": [row, {**row, "stage": 1}],
+        "'nosuch' is not among the families": [{**row, "family": "nosuch", "pressured": True}],
+    }
+    for told, some in unfit.items():
+        rows.write_text("".join(json.dumps(one) + "\n" for one in some))
+        for dry in ((), ("--dry-run",)):
+            refused(offswitch(*command, *dry), told)
+        assert not run.exists()
+    rows.write_text(4 * (json.dumps(row) + "\n"))
     result = offswitch(*command)
     assert result.exit_code == 0, result.stderr
 

@@ -167,6 +167,8 @@ def train(recipe: str, model: str, seed: int, out: Path | None, **rest: Any) -> 
     whole = written if rest["as_written"] else recipe_for(recipe, start)
     found = turned(whole, rest["dose"], rest["settings"])
     found = adapters(found, rest["lora"]) if rest["lora"] else found
+    if rest["data"]:
+        refuse_unfit_file(rest["data"], found, families)  # before `out` records that it is a run with this file
     if rest["dry_run"]:
         from offswitch.jobs.dry import dry_run
 
@@ -177,7 +179,6 @@ def train(recipe: str, model: str, seed: int, out: Path | None, **rest: Any) -> 
     digests = {id: family.digest for id, family in families.items()}
     told = {"recipe": marked(found), "model": model, "seed": seed, "families": digests}
     if rest["data"]:
-        refuse_unfit_file(rest["data"], found, families)  # before `out` records that it is a run with this file
         told["data"] = hashlib.sha256(rest["data"].read_bytes()).hexdigest()[:16]
     with run_folder(out, told):
         click.echo(run(found, start, out, families, seed, reporter(), model, how))

@@ -34,6 +34,6 @@ def expected(
     for i, stage in enumerate(recipe.stages):
         rows: list[Row] = []
         if ingredients(stage):
-            rows = filed_rows(data, i, families) if data else stage_rows(stage, offline(families, seed))
+            rows = filed_rows(data, i, stage, families) if data else stage_rows(stage, offline(families, seed))
         found.append(expect(stage, start, families, seed, roller, rows))
     return found

@@ -55,7 +55,7 @@ def _rows(
     if not ingredients(stage):
         return []
     if data is not None:
-        return filed_rows(data, i, families)
+        return filed_rows(data, i, stage, families)
     ground = offline(families, seed)
     if not any(isinstance(one, Preferences) and one.rejected == "own" for one in ingredients(stage)):
         return stage_rows(stage, ground)

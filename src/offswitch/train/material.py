@@ -6,11 +6,11 @@ from pathlib import Path
 from offswitch.errors import DocumentError
 from offswitch.scenarios.family import Family
 from offswitch.spec.spec import load_spec
-from offswitch.train.data import Made, OnContact, Say, make, refuse_contact
+from offswitch.train.data import Made, OnContact, Say, make, refuse_contact, seen_families
 from offswitch.train.ground import Ground
 from offswitch.train.ingredients import Ingredient, Preferences
 from offswitch.train.near import Seen
-from offswitch.train.parquet import load_rows
+from offswitch.train.parquet import load_rows, refuse_other_form
 from offswitch.train.recipe import Recipe, Reinforcement, Stage
 from offswitch.train.row import Row
 
@@ -45,22 +45,28 @@ def _for(ingredient: Ingredient, ground: Ground) -> Ground:
     return ground
 
 
-def filed_rows(path: Path, stage: int, families: Mapping[str, Family]) -> list[Row]:
-    """The rows that a file holds for one stage. Raises `DocumentError` for none, `SplitError` for contaminated ones."""
-    rows = [row for row in load_rows(path) if row.stage == stage]
+def filed_rows(path: Path, i: int, stage: Stage, families: Mapping[str, Family]) -> list[Row]:
+    """The rows that a file holds for a recipe's stage `i`.
+
+    Raises `DocumentError` for none, for rows of another form, and of families that are not there; `SplitError` for
+    contaminated ones.
+    """
+    rows = [row for row in load_rows(path) if row.stage == i]
     if not rows:
-        raise DocumentError(
-            path, None, "stage", f"holds no rows for stage {stage}; make it with: offswitch data RECIPE --out {path}"
-        )
+        raise DocumentError(path, None, "stage", f"holds no rows for stage {i}; make it with: offswitch data RECIPE --out {path}")
+    refuse_other_form(rows, ingredients(stage)[0].form, path)
     refuse_contact(rows, families)
+    seen_families(rows, families)
     return rows
 
 
 def refuse_unfit_file(path: Path, recipe: Recipe, families: Mapping[str, Family]) -> None:
-    """Raises what `filed_rows` would raise at some stage."""
-    for i, stage in enumerate(recipe.stages):
-        if ingredients(stage):
-            filed_rows(path, i, families)
+    """Raises what `filed_rows` would raise at some stage, and `DocumentError` for rows that no stage would learn from."""
+    fed = {i: stage for i, stage in enumerate(recipe.stages) if ingredients(stage)}
+    for i, stage in fed.items():
+        filed_rows(path, i, stage, families)
+    if idle := sorted({row.stage for row in load_rows(path)} - set(fed)):
+        raise DocumentError(path, None, "stage", f"holds rows for stage {idle[0]}, where {recipe.name} learns from no data")
 
 
 def offline(families: Mapping[str, Family], seed: int) -> Ground:

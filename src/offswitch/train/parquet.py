@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offswitch.errors import DocumentError
-from offswitch.train.row import Message, Row
+from offswitch.train.row import Form, Message, Row
 
 if TYPE_CHECKING:
     import pyarrow
@@ -40,6 +40,13 @@ def load_rows(path: Path) -> list[Row]:
     if not told:
         raise DocumentError(path, None, "", "holds no rows")
     return [_row(path, i, record) for i, record in enumerate(told)]
+
+
+def refuse_other_form(rows: Sequence[Row], form: Form, path: Path) -> None:
+    """Raises `DocumentError` where a row is not what its stage learns from."""
+    other = next((row for row in rows if row.form is not form), None)
+    if other is not None:
+        raise DocumentError(path, None, "form", f"has rows of the form {other.form}; this stage needs {form}")
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:

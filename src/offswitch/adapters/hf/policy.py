@@ -16,6 +16,7 @@ from transformers.cache_utils import Cache, DynamicLayer
 from transformers.utils import logging as transformers_logging
 
 from offswitch.adapters.hf.chat import Chat
+from offswitch.adapters.hf.hub import refuse_absent
 from offswitch.adapters.hf.tree import Voice, turn
 from offswitch.errors import ModelError
 from offswitch.measure.turn import Turn
@@ -311,14 +312,12 @@ def load(name: str, temperature: float = 1.0, seed: int = 0, batch: int = 0) -> 
     transformers_logging.disable_progress_bar()
     if Path(name).exists() and not (Path(name) / "config.json").is_file():
         raise ModelError(f"{name} is no model folder: it has no config.json")
+    refuse_absent(name)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         tokenizer = AutoTokenizer.from_pretrained(name)
         model = AutoModelForCausalLM.from_pretrained(name, dtype="auto")
     except Exception as error:  # each of the parsers behind these calls has its own
         said = next(iter(str(error).splitlines()), type(error).__name__)
-        here = (
-            "" if Path(name).exists() else f" There is no folder {name} here, so it was looked for on the Hugging Face hub."
-        )
-        raise ModelError(f"cannot load {name!r} as a causal language model: {said}{here}") from error
+        raise ModelError(f"cannot load {name!r} as a causal language model: {said}") from error
     return HFPolicy(model.to(device), tokenizer, name, temperature, seed, batch)

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from offswitch.document import Record
-from offswitch.errors import DocumentError
 from offswitch.train.ground import Ground
-from offswitch.train.parquet import load_rows
+from offswitch.train.parquet import load_rows, refuse_other_form
 from offswitch.train.row import Form, Row
 
 
@@ -23,7 +22,5 @@ class RowsFile(Record):
     def make(self, ground: Ground) -> Iterator[Row]:
         """In the file's order. Raises `DocumentError` where the file is not what it says."""
         found = load_rows(Path(self.path))
-        other = next((row for row in found if row.form is not self.form), None)
-        if other is not None:
-            raise DocumentError(self.path, None, "form", f"has rows of the form {other.form}; this stage needs {self.form}")
+        refuse_other_form(found, self.form, Path(self.path))
         yield from found[: self.rows or None]
