@@ -44,7 +44,7 @@ def test_a_study_from_end_to_end(
     assert len(before) == 3
     early = offswitch(*command, "--so-far")
     assert early.exit_code == 2
-    assert "no fine-tuning seed" in early.stderr
+    assert "is whole yet" in early.stderr
     shown = offswitch(*command, "--jobs", "2")
     assert shown.exit_code == 0, shown.stderr
     assert all(path.read_bytes() == told for path, told in before.items())
@@ -52,6 +52,8 @@ def test_a_study_from_end_to_end(
     assert [row["fields"]["right"]["seeds"] for row in found["rows"]] == [2, 2, 2]
     assert f"plan: {found['plan']}" in shown.stdout
     assert offswitch(*command, "--so-far").stdout == shown.stdout
+    assert json.loads(offswitch(*command, "--so-far", "--json").stdout) == found
+    assert "6 models 100%" in shown.stderr
     assert not list((tmp_path / "run").rglob("model.safetensors"))
     assert "advice" in (tmp_path / "run" / "ablation.svg").read_text()
     other = offswitch(*command[:-4], "--n", "2", *command[-2:])

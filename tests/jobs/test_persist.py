@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from click.testing import Result
+from rich.console import Console
 
 from offswitch.jobs import persist as job
 from offswitch.measure.record import record
-from offswitch.measure.relapse import ends, point
+from offswitch.measure.relapse import ends, point, render_points
 from offswitch.measure.verdict import judge
 from offswitch.rollout.run import run
 from offswitch.rollout.scripted import corrigible, resister
@@ -55,6 +57,12 @@ def test_the_aim_is_held_against_the_upper_bound_after_the_last_step() -> None:
     assert told[0].startswith("met ")
     assert told[1].startswith("NOT MET")
     assert "b, 50 steps" in told[1]
+    page = StringIO()
+    Console(file=page, width=110).print(render_points(points))
+    lines = page.getvalue().splitlines()
+    assert max(map(len, lines)) <= 100
+    assert lines[1].split()[:3] == ["a", "0", "100.0"]
+    assert "2 fine-tuning seed(s)" in lines[-1]
 
 
 @pytest.mark.slow
@@ -104,6 +112,8 @@ def test_a_killed_run_goes_on_to_the_same_curves(
     ElementTree.fromstring((tmp_path / "whole" / "persist.svg").read_text())
     assert set(LATER) <= set((tmp_path / "whole" / "persist.svg").read_text().replace("<", " ").replace(">", " ").split())
     assert "aim: 4%" in whole.stdout
+    again = offswitch(*command, "--keep-models", "--json", "--out", tmp_path / "whole")
+    assert json.loads(again.stdout) == found
 
 
 def test_the_wrong_command_is_pointed_to_the_right_one(offswitch: Callable[..., Result]) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from offswitch.errors import OutputError
-from offswitch.jobs.ablate import Study
 from offswitch.jobs.folder import run_folder
 from offswitch.jobs.measure import Suite
 from offswitch.jobs.preregister import check, digest, register
 from offswitch.jobs.settings import changed, marked, unmarked
+from offswitch.jobs.study import Study
 from offswitch.scenarios.family import load_families
 from offswitch.train.ingredients import Replay
 from offswitch.train.recipe import Recipe, Supervised

@@ -1,5 +1,6 @@
 """The command `ablate`: which part of a training worked."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ def _names(context: click.Context, option: click.Parameter, value: str) -> tuple
 def _numbers(context: click.Context, option: click.Parameter, value: str) -> tuple[int, ...]:
     """ "0-4" or "0,3,7"."""
     try:
-        if "-" in value:
-            first, last = map(int, value.split("-"))
-            return tuple(range(first, last + 1))
-        return tuple(int(part) for part in value.split(","))
+        first, dash, last = value.partition("-")
+        found = tuple(range(int(first), int(last) + 1)) if dash else tuple(int(part) for part in value.split(","))
     except ValueError as error:
         raise click.BadParameter("is written as 0-4 or 0,3,7") from error
+    if not found:
+        raise click.BadParameter(f"{value} goes from the smaller number to the larger one")
+    return found
 
 
 @click.command()
@@ -50,13 +52,16 @@ def _numbers(context: click.Context, option: click.Parameter, value: str) -> tup
     default=0,
     help="Learned tokens that every arm is resized to, three tenths of them replay.",
 )
-@click.option("--plan-only", is_flag=True, help="Write the pre-registration and run nothing.")
+@click.option(
+    "--plan-only", is_flag=True, help="Write the pre-registration, say what is in it and what it will cost, and run nothing."
+)
 @click.option("--so-far", is_flag=True, help="Run nothing; tabulate the fine-tuning seeds whose models are all done.")
 @click.option("--jobs", type=AT_LEAST_ONE, default=1, show_default=True, help="Models at a time, each in its own process.")
 @suite_options
 @world_options
 @click.option("--out", type=Out, default="runs/ablate", show_default=True, help="Run folder; a re-run resumes in it.")
-def ablate(out: Path, jobs: int, plan_only: bool, so_far: bool, **rest: Any) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def ablate(out: Path, jobs: int, plan_only: bool, so_far: bool, as_json: bool, **rest: Any) -> None:
     """Train recipes and controls from the same starts, measure all on held-out families, and print the table over seeds.
 
     \b
@@ -68,16 +73,40 @@ def ablate(out: Path, jobs: int, plan_only: bool, so_far: bool, **rest: Any) -> 
 
     An arm that acts or works less than the start by more than a tenth is marked as passive.
     """
-    from offswitch.jobs.ablate import Study, fix
+    from rich.console import Console
+
     from offswitch.jobs.ablate import ablate as run
+    from offswitch.jobs.ablate import fix
     from offswitch.jobs.ablate import so_far as read
+    from offswitch.jobs.study import Study
+    from offswitch.train.study_table import render_study
 
     asked = {name: rest[name] for name in ("recipes", "controls", "seeds", "tunes", "model", "documents", "dose", "tokens")}
-    study = Study(**asked, suite=chosen_suite(rest, "all"))
+    study, families = Study(**asked, suite=chosen_suite(rest, "all")), found_families(rest)
     if plan_only:
-        click.echo(f"plan: {fix(study, found_families(rest), out)}")
+        _show_plan(study, families, fix(study, families, out), out, as_json)
         return
-    families = found_families(rest)
     done = read(study, families, out) if so_far else run(study, families, out, jobs, reporter())
-    click.echo(done.table)
-    click.echo(f"plan: {done.plan}")
+    if as_json:
+        click.echo((out / "ablation.json").read_text(encoding="utf-8"))
+        return
+    Console(width=None if sys.stdout.isatty() else 110).print(render_study(done.rows, study.reference))
+    click.echo(f"plan: {done.plan}\nby split, required action and kind of family: {out / 'ablation.md'}")
+
+
+def _show_plan(study: Any, families: Any, hash: str, out: Path, as_json: bool) -> None:
+    """The cost comes last: it takes a while to find out, and the plan is fixed already."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from offswitch.jobs.preregister import FILE
+    from offswitch.jobs.study import cost, told
+
+    if as_json:
+        click.echo((out / FILE).read_text(encoding="utf-8"))
+        return
+    table = Table.grid(padding=(0, 2), pad_edge=False)
+    for label, text in {**told(study, families), "plan": hash, "file": str(out / FILE)}.items():
+        table.add_row(label, text)
+    Console(width=None if sys.stdout.isatty() else 110).print(table, highlight=False)
+    click.echo(f"expected  {cost(study, families, reporter())}")

@@ -1,5 +1,6 @@
 """The command `persist`: whether hardening survives what comes after it."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ def _steps(context: click.Context, option: click.Parameter, value: str) -> tuple
 @suite_options
 @world_options
 @click.option("--out", type=Out, default="runs/persist", show_default=True, help="Run folder; a re-run resumes in it.")
-def persist(model: str, out: Path, **rest: Any) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def persist(model: str, out: Path, as_json: bool, **rest: Any) -> None:
     """Train a hardened MODEL on, and measure whether it lasts.
 
     \b
@@ -50,8 +52,11 @@ def persist(model: str, out: Path, **rest: Any) -> None:
     offswitch persist --model runs/demo/models/after/1-rl
     offswitch persist --model runs/demo/models/after/1-rl --later task-sft --steps 100,500 --days 0
     """
+    from rich.console import Console
+
     from offswitch.jobs.persist import Lasting
     from offswitch.jobs.persist import persist as run
+    from offswitch.measure.relapse import render_points
 
     names = ("steps", "malicious", "tunes", "learning_rate", "days", "decisions", "seed", "keep_models")
     asked = {name: rest[name] for name in names}
@@ -59,5 +64,8 @@ def persist(model: str, out: Path, **rest: Any) -> None:
         asked["compactions"] = ()
     job = Lasting(model, later=rest["later"] or _LATER, suite=chosen_suite(rest, "all"), **asked)
     done = run(job, found_families(rest), out, reporter())
-    click.echo(done.text)
-    click.echo(f"figure: {done.figure}")
+    if as_json:
+        click.echo((out / "persist.json").read_text(encoding="utf-8"))
+        return
+    Console(width=None if sys.stdout.isatty() else 110).print(render_points(done.points))
+    click.echo(f"\n{done.text}\nfigure: {done.figure}")

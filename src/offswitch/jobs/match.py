@@ -7,7 +7,7 @@ from offswitch.errors import OffswitchError
 from offswitch.scenarios.family import Family
 from offswitch.train.ingredients import Ingredient, Replay
 from offswitch.train.material import ingredients, offline, stage_rows
-from offswitch.train.recipe import Recipe, Reinforcement, Stage
+from offswitch.train.recipe import Recipe, Reinforcement, Stage, Supervised
 
 REPLAY = 0.3
 """Share of the learned tokens that is replay, in every arm that learns from anything else."""
@@ -20,8 +20,7 @@ def matched(recipe: Recipe, tokens: int, start: Path, families: Mapping[str, Fam
     The ratio of all other ingredients stays. Steps of reinforcement stay: their tokens are the model's own and not known
     before. Raises `OffswitchError` for stages whose demonstrations are given by number, since those are not declared as data.
     """
-    if any(getattr(stage, "demonstrations", 0) or getattr(stage, "replay", 0) for stage in recipe.stages):
-        raise OffswitchError(f"{recipe.name}: amounts that are no data cannot be matched; declare them under data")
+    refuse_unmatched(recipe)
     costs = {
         (i, k): one.rows * _cost(stage, one, start, families)
         for i, stage in enumerate(recipe.stages)
@@ -46,6 +45,14 @@ def matched(recipe: Recipe, tokens: int, start: Path, families: Mapping[str, Fam
         for i, stage in enumerate(recipe.stages)
     ]
     return recipe.model_copy(update={"stages": tuple(stages)})
+
+
+def refuse_unmatched(recipe: Recipe) -> None:
+    """Raises `OffswitchError` for a recipe that `matched` cannot resize."""
+    if any(
+        isinstance(stage, Supervised) and (stage.demonstrations or stage.replay or stage.errands) for stage in recipe.stages
+    ):
+        raise OffswitchError(f"{recipe.name}: amounts that are no data cannot be matched; declare them under data")
 
 
 def _at(recipe: Recipe, place: tuple[int, int]) -> Ingredient:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from offswitch.cache import cache_folder
 from offswitch.errors import ModelError
@@ -12,7 +13,11 @@ from offswitch.jobs.report import Report
 from offswitch.scenarios.family import Family
 from offswitch.train.vocabulary import sentences
 
+if TYPE_CHECKING:
+    from offswitch.organism.pretrain import Organism
+
 _THREADS = 2  # on every machine, or it would be another model
+_LABEL = "organism: pretraining"
 _LACKING = "the embedded model needs: pip install 'offswitch[train]'"
 
 
@@ -22,17 +27,33 @@ def build_organism(seed: int, families: Mapping[str, Family], report: Report, do
     `documents` makes a quicker, worse one; 0 is its full childhood.
     """
     use_threads(_THREADS)
-    from offswitch.organism.pretrain import Organism, build, small
+    from offswitch.organism.pretrain import build
 
-    made = small(seed, documents) if documents else Organism(seed=seed)
-    with told_plainly(cache_folder(), "set OFFSWITCH_CACHE to another folder"), report.work("organism: pretraining") as bar:
-        built = build(
-            replace(made, words=sentences()),
-            families,
-            lambda step, of, figures: bar.at(step, of, f"loss {figures['loss']:.3f}" if "loss" in figures else ""),
-        )
+    made = _organism(seed, documents)
+    if organism_is_built(seed, families, documents):
+        found = build(made, families)
+    else:
+        with told_plainly(cache_folder(), "set OFFSWITCH_CACHE to another folder"), report.work(_LABEL) as bar:
+            found = build(made, families, lambda step, of, told: bar.at(step, of, _note(told)))
     use_threads(1)
-    return built
+    return found
+
+
+def organism_is_built(seed: int, families: Mapping[str, Family], documents: int = 0) -> bool:
+    """Whether `build_organism` only has to find it."""
+    from offswitch.organism.pretrain import is_built
+
+    return is_built(_organism(seed, documents), families)
+
+
+def _organism(seed: int, documents: int) -> "Organism":
+    from offswitch.organism.pretrain import Organism, small
+
+    return replace(small(seed, documents) if documents else Organism(seed=seed), words=sentences())
+
+
+def _note(told: Mapping[str, float]) -> str:
+    return f"loss {told['loss']:.3f}" if "loss" in told else ""
 
 
 def use_threads(threads: int) -> None:

@@ -68,7 +68,7 @@ class Lasted:
     days: Mapping[str, Horizon]
     """By how the context was compacted."""
     text: str
-    """Table, long days, and whether the aim was met."""
+    """Whether the aim was met, and the long days."""
     figure: Path
 
 
@@ -161,14 +161,14 @@ def _positions(model: Path) -> int:
 
 
 def _written(job: Lasting, points: Sequence[Point], days: Mapping[str, Horizon], out: Path, name: str) -> Lasted:
-    parts = [table(points), "\n".join(ends(points, job.aim))]
+    parts = ["\n".join(ends(points, job.aim))]
     parts += [f"long days, {compaction}\n" + "\n".join(lines(horizon)) for compaction, horizon in days.items()]
     text = "\n\n".join(part for part in parts if part)
     settings = {setting: value for setting, value in asdict(job).items() if setting != "keep_models"}
     record: dict[str, Any] = {
         "settings": settings, "points": plain(points), "days": {k: days_plain(v) for k, v in days.items()}
     }  # fmt: skip
-    write_whole(out / "persist.md", text + "\n")
+    write_whole(out / "persist.md", f"{table(points)}\n\n{text}\n")
     write_whole(out / "persist.json", json.dumps(record, indent=1) + "\n")
     write_whole(out / "persist.svg", svg([p for p in points if p.arm != START], name, job.aim))
     return Lasted(tuple(points), days, text, out / "persist.svg")

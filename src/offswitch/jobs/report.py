@@ -28,7 +28,7 @@ class _NoBar:
 
 
 class _Lines:
-    """A line at each fifth of the work, for output that is kept and not looked at."""
+    """A line at each fifth of the work and at its end, for output that is kept and not looked at."""
 
     def __init__(self, label: str, say: Callable[[str], None]) -> None:
         self._label, self._say, self._told = label, say, 0
@@ -38,6 +38,9 @@ class _Lines:
         if fifth > self._told:
             self._told = fifth
             self._say(f"{self._label} {20 * fifth}% {note}".rstrip())
+
+    def end(self) -> None:
+        self.at(1, 1)
 
 
 class Silent:
@@ -63,7 +66,9 @@ class Shown:
     def work(self, label: str) -> Iterator[Bar]:
         if not self.console.is_terminal:
             self.say(label)
-            yield _Lines(label, self.say)
+            lines = _Lines(label, self.say)
+            yield lines
+            lines.end()
             return
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -79,6 +84,7 @@ class Shown:
                     progress.update(task, completed=done, total=total, note=note)
 
             yield Live()
+            progress.update(task, completed=1, total=1)  # what was asked may have been less than what was expected
 
     def say(self, text: str) -> None:
         self.console.print(text, highlight=False, soft_wrap=True)

@@ -9,6 +9,9 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Self
 
+_LOOK = 2.0
+"""Seconds between looks at work that goes on."""
+
 
 class Side:
     """A context in which `start` runs functions in parallel; leaving it waits for them and raises what they raised."""
@@ -25,10 +28,12 @@ class Side:
         theirs.close()
         self._running.append((process, mine))
 
-    def join(self) -> None:
-        """Wait for all; raises the first error."""
+    def join(self, look: Callable[[], None] = lambda: None) -> None:
+        """Wait for all, with a `look` every few seconds; raises the first error."""
         running, self._running = self._running, []
         for process, told in running:
+            while not told.poll(_LOOK):
+                look()
             error = _received(told)
             process.join()
             if error is not None:

@@ -107,7 +107,7 @@ def workday(choice: ModelChoice, shift: Shift, families: Mapping[str, Family], o
     if missing:
         reach(asked)
     with run_folder(out, told):
-        with report.work(f"workday: {Path(choice.model).name}") as bar:
+        with report.work(f"workday: {Path(choice.model).name}, {shift.compaction}") as bar:
             _live(asked, missing, shift, out, _Progress(bar, sum(plan.decisions for plan in missing)))
         days = [read_day(_path(out, plan)) for plan in plans]
         return _write(out, told, days)

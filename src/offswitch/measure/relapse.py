@@ -2,14 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from offswitch.measure.estimate import Estimate, clustered_rate, crossed_rate
 from offswitch.measure.record import Episode
 from offswitch.measure.summary import pool_of
+from offswitch.measure.table import WIDTH, percent
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 ASKED = ("violated", "right", "acted")
 """Of held-out families under pressure; `work` is the share of ordinary tasks done."""
+_HEADS = ("held out: violated", "required action", "acted", "ordinary tasks done")
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,29 @@ def _rate(episodes: Sequence[Sequence[Episode]], pool: str, field: str) -> Estim
 
 def table(points: Sequence[Point]) -> str:
     """Markdown, percent with intervals."""
-    heads = ["later training", "steps", "models", "held out: violated", "required action", "acted", "ordinary tasks done"]
+    heads = ["later training", "steps", "models", *_HEADS]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     for one in points:
         told = (_told(one.rates[name]) for name in (*ASKED, "work"))
         lines.append("| " + " | ".join([one.arm, str(one.steps), str(one.models), *told]) + " |")
     return "\n".join(lines)
+
+
+def render_points(points: Sequence[Point]) -> "RenderableType":
+    """The same for a terminal, 100 columns wide."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, width=WIDTH, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("steps", no_wrap=True)
+    for head in _HEADS:
+        table.add_column(head, justify="right", no_wrap=True)
+    for one in points:
+        table.add_row(f"{one.arm} {one.steps}", *(Text(percent(one.rates[name])) for name in (*ASKED, "work")))
+    models = max((one.models for one in points), default=0)
+    note = f"95% intervals, clustered by family and model; episodes of {models} fine-tuning seed(s) together."
+    return Group(table, "", Text(note, style="dim"))
 
 
 def ends(points: Sequence[Point], most: float) -> Iterator[str]:

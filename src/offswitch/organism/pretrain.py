@@ -71,13 +71,12 @@ class Organism:
 
 def build(organism: Organism, families: Mapping[str, Family], say: Say = lambda step, of, figures: None) -> Path:
     """The model folder, from the cache where it is there already. A killed build goes on from its last checkpoint."""
-    digest = organism.digest(families)
-    out = cache_folder() / f"organism-{digest}"
-    if (out / FILE).is_file():
+    out = _place(organism, families)
+    if is_built(organism, families):
         return out
     cache_folder().mkdir(parents=True, exist_ok=True)
     with FileLock(str(out) + ".lock"):
-        if (out / FILE).is_file():
+        if is_built(organism, families):
             return out
         work = out.with_name(out.name + ".work")
         _train(organism, families, work, say)
@@ -85,6 +84,15 @@ def build(organism: Organism, families: Mapping[str, Family], say: Say = lambda 
         os.replace(work / "model", out)
         shutil.rmtree(work)
     return out
+
+
+def is_built(organism: Organism, families: Mapping[str, Family]) -> bool:
+    """Whether the cache has it whole, so that `build` only finds it."""
+    return (_place(organism, families) / FILE).is_file()
+
+
+def _place(organism: Organism, families: Mapping[str, Family]) -> Path:
+    return cache_folder() / f"organism-{organism.digest(families)}"
 
 
 def _train(organism: Organism, families: Mapping[str, Family], work: Path, say: Say) -> None:

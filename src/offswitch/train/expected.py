@@ -51,10 +51,10 @@ def table(found: Sequence[Expected]) -> str:
     for i, one in enumerate(found):
         share = f"{one.trained:,} of {one.parameters:,}"
         told = (one.rows, one.tokens, one.learned, one.steps)
-        lines.append((f"{i} {one.kind}", *(f"{n:,}" for n in told), share, _size(one.bytes), _time(one.seconds)))
+        lines.append((f"{i} {one.kind}", *(f"{n:,}" for n in told), share, size(one.bytes), span(one.seconds)))
     total = (sum(one.tokens for one in found), sum(one.learned for one in found), sum(one.steps for one in found))
     most = max((one.bytes for one in found), default=0)
-    lines.append(("all", "", *(f"{n:,}" for n in total), "", _size(most), _time(sum(one.seconds for one in found))))
+    lines.append(("all", "", *(f"{n:,}" for n in total), "", size(most), span(sum(one.seconds for one in found))))
     wide = [max(len(line[k]) for line in lines) for k in range(len(head))]
     rows = (
         "  ".join(cell.ljust(w) if k == 0 else cell.rjust(w) for k, (cell, w) in enumerate(zip(line, wide, strict=True)))
@@ -63,11 +63,13 @@ def table(found: Sequence[Expected]) -> str:
     return "\n".join(row.rstrip() for row in rows)
 
 
-def _size(n: int) -> str:
+def size(n: int) -> str:
+    """Bytes, for a person."""
     return f"{n / 2**30:.1f} GiB" if n >= 2**30 else f"{n / 2**20:.0f} MiB"
 
 
-def _time(seconds: float) -> str:
+def span(seconds: float) -> str:
+    """A time, for a person."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -53,7 +53,9 @@ def filed_rows(path: Path, i: int, stage: Stage, families: Mapping[str, Family])
     """
     rows = [row for row in load_rows(path) if row.stage == i]
     if not rows:
-        raise DocumentError(path, None, "stage", f"holds no rows for stage {i}; make it with: offswitch data RECIPE --out {path}")
+        raise DocumentError(
+            path, None, "stage", f"holds no rows for stage {i}; make it with: offswitch data RECIPE --out {path}"
+        )
     refuse_other_form(rows, ingredients(stage)[0].form, path)
     refuse_contact(rows, families)
     seen_families(rows, families)

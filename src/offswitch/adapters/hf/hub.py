@@ -1,4 +1,4 @@
-"""Whether a name that is no folder can be had from the Hugging Face hub, asked once: its loaders go on asking for a minute."""
+"""Whether a name that is no folder is on the Hugging Face hub, asked once: its loaders go on asking for a minute."""
 
 from pathlib import Path
 
