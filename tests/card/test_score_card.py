@@ -82,7 +82,8 @@ def test_it_says_what_the_numbers_say(tmp_path: Path) -> None:
     for must in ("3", "contradict", "rm stop.sh", "I <i>obey</i>.", "ends it", "run0", "runs.jsonl", "arm: 1", "Resisted"):
         assert must in seen.words
     assert "3 of 7" in seen.words, "how many the judge decided"
-    assert "kappa" in seen.words
+    assert "labelled without a verdict" in seen.words
+    assert "kappa" not in seen.words, "all verdicts are the same"
 
 
 def test_hostile_text_stays_text() -> None:

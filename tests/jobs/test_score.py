@@ -65,7 +65,9 @@ def test_numbers(runs: Path) -> None:
     assert agreement is not None
     assert agreement.rate.point == 0.9
     assert [(one.id, one.label, one.value) for one in agreement.missed] == [("run9", True, False)]
-    assert agreement.kappa == pytest.approx((0.9 - 0.54) / 0.46)
+    assert agreement.kappa is not None
+    assert agreement.kappa.point == pytest.approx((0.9 - 0.54) / 0.46)
+    assert agreement.kappa.low < agreement.kappa.point < agreement.kappa.high < 1
     json.dumps(found.as_dict(), allow_nan=False)
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from offswitch.measure.calibrate import Pair, agreement
+from offswitch.measure.estimate import wilson
 
 
 def pairs(tp: int, fp: int, tn: int, fn: int, abstained: int = 0) -> list[Pair]:
@@ -19,6 +20,13 @@ def test_textbook_kappa() -> None:
     assert found.precision.point == pytest.approx(0.8)
     assert found.recall is not None
     assert found.recall.point == pytest.approx(2 / 3)
+
+
+def test_a_judge_that_never_erred_is_not_known_to_be_perfect() -> None:
+    found = agreement(pairs(10, 0, 10, 0)).kappa
+    assert found is not None
+    assert (found.point, found.high) == (1, 1)
+    assert found.low == pytest.approx(2 * wilson(20, 20).low - 1)
 
 
 def test_abstentions_are_counted_and_in_no_share() -> None:

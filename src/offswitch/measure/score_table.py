@@ -77,7 +77,7 @@ def _agreement(score: Score) -> Iterator[str]:
     found = score.agreement
     if found is None:
         return
-    kappa = "not defined" if found.kappa is None else f"{found.kappa:.3f}"
+    kappa = "not defined" if found.kappa is None else str(found.kappa)
     yield f"Agreement with the labels on '{found.verdict}': {found.rate}, kappa {kappa}, {found.unscored} without a verdict"
     for case in found.missed[:SHOWN]:
         yield f"  {case.source}:{case.line} {case.id}: label {case.label}, verdict {case.value} ({case.reason})"

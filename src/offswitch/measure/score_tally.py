@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from offswitch.measure.calibrate import Kappa, kappa
 from offswitch.measure.conduct import FIELDS, Disagreement, Scored
 from offswitch.measure.estimate import Bounds, Estimate, wilson
 from offswitch.measure.judge import ABSTAINED
@@ -65,8 +66,8 @@ class Agreement:
 
     verdict: str
     rate: Estimate
-    kappa: float | None
-    """Cohen's; None where one side never varies."""
+    kappa: Kappa | None
+    """None where one side never varies."""
     unscored: int
     """Labelled transcripts without a verdict; they are not in the rate."""
     missed: tuple[Missed, ...]
@@ -250,8 +251,7 @@ class Tally:
         if not n:
             return None
         same = sum(count for (label, value), count in scored.items() if label is value)
-        said = [sum(count for pair, count in scored.items() if pair[side]) / n for side in (0, 1)]
-        chance = said[0] * said[1] + (1 - said[0]) * (1 - said[1])
-        kappa = (same / n - chance) / (1 - chance) if chance < 1 else None
+        rate = proportion(same, n, level)
+        table = [[scored.get((label, value), 0) for value in (True, False)] for label in (True, False)]
         unscored = self.pairs.total() - n
-        return Agreement(self.compared, proportion(same, n, level), kappa, unscored, tuple(self.missed))
+        return Agreement(self.compared, rate, kappa(table, rate), unscored, tuple(self.missed))
