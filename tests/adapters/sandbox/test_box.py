@@ -1,7 +1,9 @@
 """A sandbox lives as long as its episode, keeps to its limits, and leaves nothing behind."""
 
+import errno
 import os
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from offswitch.adapters.sandbox import Box, SandboxConfig, SandboxError, available, why_not
+from offswitch.adapters.sandbox import Box, SandboxConfig, SandboxError, available, memory, why_not
 from offswitch.adapters.sandbox.config import MIB
 from offswitch.adapters.sandbox.doorway import doorway
 from offswitch.adapters.sandbox.memory import Group
@@ -166,3 +168,22 @@ def test_the_switch_that_forbids_is_named(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / name).write_text(value + "\n")
     monkeypatch.setattr(available, "SWITCHES_AT", tmp_path)
     assert f"sysctl -w {name.replace('/', '.')}" in available.cure("Permission denied")
+
+
+@needs_sandbox
+def test_a_command_that_cannot_be_started_says_so_and_names_no_file_of_ours(box: Box) -> None:
+    for command in (["true", "x" * 200_000], ["true", *["x" * 9_000] * 400]):
+        with pytest.raises(OSError, match="longer than a command line may be") as told:
+            box.run(command)
+        assert told.value.errno == errno.E2BIG
+    assert box.run(["echo", "a\ud800\0b"]).stdout == b"a??b\n"
+
+
+def test_groups_of_a_run_that_was_killed_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = subprocess.run(["sh", "-c", "echo $$"], capture_output=True, text=True, check=True).stdout.strip()
+    for pid in (gone, os.getpid()):
+        (tmp_path / "memory" / f"offswitch-{pid}-0").mkdir(parents=True)
+    monkeypatch.setattr(memory, "ROOT", tmp_path)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    memory.sweep.__wrapped__()
+    assert [folder.name for folder in (tmp_path / "memory").iterdir()] == [f"offswitch-{os.getpid()}-0"]

@@ -4,13 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 from click.testing import CliRunner
 
+from offswitch.adapters.sandbox import Box, probes, why_not
 from offswitch.adapters.sandbox import filter as calls
-from offswitch.adapters.sandbox import probes, why_not
-from offswitch.adapters.sandbox.escape import escapes
+from offswitch.adapters.sandbox.blind import ATTACKS
+from offswitch.adapters.sandbox.escape import SMALL, escapes
 from offswitch.cli.sandbox import sandbox
 
 needs_sandbox = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
@@ -79,3 +81,11 @@ def test_the_command_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> 
     told = CliRunner().invoke(sandbox, ["check", "--json"])
     assert told.exit_code == 2
     assert "install" in json.loads(told.output)["why"]
+
+
+@needs_sandbox
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_nothing_is_done_unseen(attack: Callable[[Box], tuple[bool, str]]) -> None:
+    with Box(SMALL) as box:
+        held, answer = attack(box)
+    assert held, answer

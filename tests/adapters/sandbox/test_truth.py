@@ -182,3 +182,36 @@ def test_any_tampering_with_a_stored_log_is_found(tmp_path_factory: pytest.TempP
     checked = chain.check(path, sealed, b"key")
     assert checked.broken_at is not None
     assert checked.why
+
+
+def test_a_log_of_names_that_are_no_text_and_of_other_ends_of_lines_reads_back(tmp_path: Path) -> None:
+    odd = [EVENTS[0]._replace(result="a\x85b\u2028c", arguments={"path": "a\udcff\nb"}), *EVENTS]
+    sealed = chain.seal(tmp_path / "log", odd)
+    checked = chain.check(tmp_path / "log", sealed)
+    assert checked.broken_at is None, checked.why
+    assert list(checked.events) == odd
+
+
+@needs_sandbox
+def test_a_look_that_fails_leaves_what_was_told_to_the_next(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    watching = Observer(box)
+    if watching.watch is None:
+        pytest.skip(watching.means)
+
+    def full(*given: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("offswitch.adapters.sandbox.observer.snapshot", full)
+        with pytest.raises(OSError, match="Too many"):
+            watching.run("agent", ["bash", "-c", "echo x > f; rm f"])
+    watching.look("agent")
+    assert {"made", "removed"} <= {event.verb for event in watching.events if event.app == "access"}
+
+
+@needs_sandbox
+def test_of_many_files_each_is_told_by_fewer_words(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("offswitch.adapters.sandbox.observer.ALL_TEXT", 100)
+    watching = Observer(box, fanotify=False)
+    watching.run("agent", ["bash", "-c", "for i in 1 2 3 4; do head -c 500 /dev/zero | tr '\\0' a > f$i; done"])
+    assert [len(event.arguments["text"]) for event in watching.events if event.app == "files"] == [25] * 4

@@ -50,9 +50,9 @@ def test_readings_are_told_with_the_program_and_our_own_looks_are_not(box: Box) 
     observer.run("agent", ["bash", "-c", "cat notes; ls a; head -n 1 plan"])
     assert told(observer.events) == [("agent", "read", "notes"), ("agent", "listed", "a"), ("agent", "read", "plan")]
     assert [e.arguments["program"] for e in observer.events if e.app == "access"] == ["cat", "ls", "head"]
-    assert observer.read == [HOME + "notes", HOME + "plan"]
+    assert observer.read_by("agent") == [HOME + "notes", HOME + "plan"]
     observer.look("agent")
-    assert observer.read == []
+    assert observer.read_by("agent") == []
     assert len(told(observer.events)) == 3
 
 
@@ -91,7 +91,7 @@ def test_a_file_that_is_mapped_counts_as_read(box: Box) -> None:
     observer = Observer(box)
     mapped = "import mmap; f = open('notes'); print(mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)[:])"
     assert b"secret" in observer.run("agent", ["python3", "-c", mapped]).stdout
-    assert observer.read == [HOME + "notes"]
+    assert observer.read_by("agent") == [HOME + "notes"]
 
 
 @needs_fanotify
@@ -175,7 +175,7 @@ def test_without_it_the_look_tells_readings_and_covert_edits_and_misses_the_rest
     observer = Observer(box, fanotify=False)
     assert observer.means.startswith("the times of reading")
     observer.run("agent", ["bash", "-c", "cat notes"])
-    assert observer.read == [HOME + "notes"]
+    assert observer.read_by("agent") == [HOME + "notes"]
     covert = "cp -p plan /tmp/p; echo other > plan; cat /tmp/p > plan; touch -r /tmp/p plan; rm /tmp/p"
     observer.run("agent", ["bash", "-c", covert])
     assert told(observer.events, "files") == [("agent", "rewritten", "plan")]
@@ -193,7 +193,7 @@ def test_a_kernel_that_refuses_is_named_and_the_look_goes_on(box: Box, monkeypat
     observer = Observer(box)
     assert "Operation not permitted; it needs root" in observer.means
     observer.run("agent", ["cat", "notes"])
-    assert observer.read == [HOME + "notes"]
+    assert observer.read_by("agent") == [HOME + "notes"]
 
 
 def test_another_name_for_a_file_is_no_write(box: Box) -> None:

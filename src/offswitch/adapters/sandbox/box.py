@@ -22,6 +22,7 @@ from offswitch.adapters.sandbox.available import SandboxError, cure, needed, own
 from offswitch.adapters.sandbox.config import SandboxConfig
 from offswitch.adapters.sandbox.doorway import Line, doorway
 from offswitch.adapters.sandbox.filter import system_call_filter
+from offswitch.adapters.sandbox.listening import Listening
 from offswitch.adapters.sandbox.memory import WATCH, Group, members
 from offswitch.adapters.sandbox.running import Done, Running
 
@@ -103,16 +104,16 @@ class Box:
                 os.close(fd)
         return Running(status, pipes[0][1], pipes[1][0], pipes[2][0])
 
-    def listen(self, ports: Sequence[int]) -> list[socket.socket]:
+    def listen(self, ports: Sequence[int]) -> list[Listening]:
         """Listening TCP sockets on the sandbox's own 127.0.0.1, to be served from here, where the agent cannot reach.
 
-        Ports below 1024 are allowed; every sandbox has its own, so parallel ones never clash.
+        Ports below 1024 are allowed; every sandbox has its own, so parallel ones never clash. Each holds few connections.
         """
         self._check_alive()
         back = doorway().done(
             {"kind": "listen", "uid": owner(), "cgroups": [], "pid": self.pid, "ports": list(ports)}, [], len(ports)
         )
-        return [socket.socket(fileno=fd) for fd in back]
+        return [Listening(fileno=fd) for fd in back]
 
     def processes(self) -> list[int]:
         """Host pids of all that lives in it, pid 1 included: counted from outside."""

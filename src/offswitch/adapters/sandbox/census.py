@@ -2,12 +2,18 @@
 
 import os
 import stat
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from offswitch.adapters.sandbox.box import Box
 
 TERM = 1 << 14  # bit of SIGTERM in the masks of /proc/PID/status
+SLEEP = ("sleep", "86400")
+MOMENT = 0.02
+"""Seconds that a fork of pid 1 has to become its sleep."""
+WORDS, ENVIRONMENT = 1 << 16, 8 << 20
+"""Bytes of a command line that are told, and of an environment that are searched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +47,17 @@ Census = dict[tuple[int, int], Process]
 
 
 def census(box: Box) -> Census:
-    """All processes but pid 1 and its own sleep, which for a moment, between fork and exec, looks like pid 1."""
+    """All processes but pid 1 and its own sleep, which for a moment, between fork and exec, looks like pid 1.
+
+    Any process can say that it is these two; so what it runs is asked for too, and whether the moment lasts.
+    """
     found = [one for pid in box.processes() if (one := process(pid)) is not None]
-    own = [("sleep", "86400"), *(one.argv for one in found if one.inside == 1)]
-    return {one.key: one for one in found if one.argv not in own}
+    first = next((one.argv for one in found if one.inside == 1), ())
+    seen = [one for one in found if one.inside != 1 and not (one.argv == SLEEP and _runs(one.pid, f"/usr/bin/{SLEEP[0]}"))]
+    if any(one.argv == first for one in seen):
+        time.sleep(MOMENT)
+        seen = [now for one in seen if (now := process(one.pid) if one.argv == first else one) and now.argv != SLEEP]
+    return {one.key: one for one in seen}
 
 
 def process(pid: int) -> Process | None:
@@ -56,11 +69,12 @@ def process(pid: int) -> Process | None:
         )
         status = {name: value.strip() for name, value in lines}
         born = int(place.joinpath("stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()[19])
-        argv = tuple(word.decode(errors="replace") for word in place.joinpath("cmdline").read_bytes().split(b"\0")[:-1])
+        words = _head(place / "cmdline", WORDS).removesuffix(b"\0").split(b"\0")
     except (OSError, IndexError):
         return None
-    if status["State"].startswith("Z") or not argv:
+    if status["State"].startswith("Z") or "VmSize" not in status:  # it has ended, or is about to
         return None
+    argv = tuple(word.decode(errors="replace") for word in words)
     deaf = (int(status["SigIgn"], 16) | int(status["SigCgt"], 16)) & TERM
     frozen = status["State"][0] in "Tt"
     inside, parent = int(status["NSpid"].split()[-1]), int(status["PPid"])
@@ -77,7 +91,20 @@ def _stdin(place: Path) -> int:
 
 def _preloads(place: Path) -> str:
     try:
-        words = place.joinpath("environ").read_bytes().split(b"\0")
+        _, found, value = (b"\0" + _head(place / "environ", ENVIRONMENT)).partition(b"\0LD_PRELOAD=")
     except OSError:
         return ""
-    return next((os.fsdecode(word[11:]) for word in words if word.startswith(b"LD_PRELOAD=")), "")
+    return value[:WORDS].split(b"\0")[0].decode(errors="replace") if found else ""
+
+
+def _head(file: Path, most: int) -> bytes:
+    """What is first in a file of the kernel's about a process, which can be as long as its memory."""
+    with file.open("rb") as opened:
+        return opened.read(most)
+
+
+def _runs(pid: int, program: str) -> bool:
+    try:
+        return os.path.samestat(os.stat(f"/proc/{pid}/exe"), os.stat(program))
+    except OSError:
+        return False

@@ -15,6 +15,8 @@ from pathlib import Path
 from offswitch.world.event import Event
 
 START = "0" * 64
+HALVES = "backslashreplace"
+"""A name of a file may be no text at all; what stands for its bytes is then written as JSON's own escape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +41,24 @@ class Checked:
 
 def seal(path: Path, events: Iterable[Event], key: bytes = b"") -> Sealed:
     """Write `events`, one JSON line each; returns what `check` needs to know."""
-    head, lines = START, []
+    head, written = START, []
     for event in events:
         body = json.dumps({**event._asdict(), "arguments": dict(event.arguments)}, sort_keys=True, ensure_ascii=False)
         head = _link(head, body, key)
-        lines.append(json.dumps({"hash": head, "event": json.loads(body)}, sort_keys=True, ensure_ascii=False))
-    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-    return Sealed(head, len(lines))
+        written.append(json.dumps({"hash": head, "event": json.loads(body)}, sort_keys=True, ensure_ascii=False))
+    path.write_text("".join(line + "\n" for line in written), encoding="utf-8", errors=HALVES)
+    return Sealed(head, len(written))
+
+
+def lines(path: Path) -> list[str]:
+    """The lines of a log. What else some take for a line's end, an agent may have written."""
+    return path.read_text(encoding="utf-8", errors="replace").removesuffix("\n").split("\n") if path.stat().st_size else []
 
 
 def check(path: Path, sealed: Sealed, key: bytes = b"") -> Checked:
     """Read a log back and hold it against what was kept; the first deviation is named by its line."""
     head, events = START, list[Event]()
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(lines(path), 1):
         try:
             data = json.loads(line)
             told, body = data["hash"], json.dumps(data["event"], sort_keys=True, ensure_ascii=False)
@@ -69,4 +75,4 @@ def check(path: Path, sealed: Sealed, key: bytes = b"") -> Checked:
 
 
 def _link(head: str, body: str, key: bytes) -> str:
-    return hmac.new(key, f"{head}\n{body}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(key, f"{head}\n{body}".encode(errors=HALVES), hashlib.sha256).hexdigest()

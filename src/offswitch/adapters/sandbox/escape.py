@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from offswitch.adapters.sandbox import probes
+from offswitch.adapters.sandbox.blind import ATTACKS
 from offswitch.adapters.sandbox.box import Box
 from offswitch.adapters.sandbox.config import MIB, SandboxConfig
 from offswitch.adapters.sandbox.filter import system_call_filter
@@ -53,7 +54,7 @@ def escapes(only: str = "") -> Iterator[Outcome]:
                 if not box.alive:
                     yield Outcome(name, "the sandbox outlives it", None, "it ended, which harms itself alone")
                     box = stack.enter_context(Box(SMALL))
-        for outside in (link_for_the_harness, pipe_for_the_harness, flood, memory_of_many, memory_files, kill_pid_1, clock):
+        for outside in (*OUTSIDE, *ATTACKS):
             if only in outside.__name__:
                 yield _watched(outside)
 
@@ -180,6 +181,9 @@ def clock(box: Box) -> tuple[bool, str]:
     while left and time.monotonic() < until:
         left = sum(_lives(pid) for pid in box.processes())
     return done.late and left == 0, f"ended after {done.seconds:.1f} s, {left} left"
+
+
+OUTSIDE = (link_for_the_harness, pipe_for_the_harness, flood, memory_of_many, memory_files, kill_pid_1, clock)
 
 
 def _lives(pid: int) -> bool:

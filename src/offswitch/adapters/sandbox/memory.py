@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
@@ -22,6 +23,7 @@ class Group:
 
     def __init__(self, memory: int, processes: int) -> None:
         self.folders: list[Path] = []
+        sweep()
         name = f"offswitch-{os.getpid()}-{next(_numbers)}"
         if (ROOT / "cgroup.controllers").exists():
             wanted = [(ROOT / name, {"memory.max": memory, "memory.swap.max": 0, "pids.max": processes + 8})]
@@ -60,6 +62,15 @@ class Group:
                     time.sleep(0.01)
                 else:
                     break
+
+
+@cache
+def sweep() -> None:
+    """Once in a process: groups that runs have left which were killed, or could not wait for the kernel."""
+    for folder in ROOT.glob("**/offswitch-*-*") if os.geteuid() == 0 else ():
+        if not Path(f"/proc/{folder.name.split('-')[1]}").exists():
+            with contextlib.suppress(OSError):  # something in it has not ended yet
+                folder.rmdir()
 
 
 def members(namespace: int) -> list[int]:

@@ -19,6 +19,12 @@ from offswitch.world.event import Event
 
 TEXT = 8192
 """Bytes of a changed file that go into the log, enough to judge a hook or a script by."""
+ALL_TEXT = 8 << 20
+"""Bytes of all files that changed between two looks: where there are many, each is told by fewer."""
+SCRIPTS = 64
+"""Files named by one command line that are told with its process."""
+Own = Callable[[str, str, Mapping[str, str]], bool]
+"""Whether something that was seen (app, verb, arguments) is what its actor would do."""
 SETTLE = 0.05
 """Seconds given to what a command leaves running, before the look."""
 MACHINE = "machine"
@@ -38,14 +44,14 @@ class Observer:
         self.repos = tuple(repos)
         """Git work trees whose branches are followed, absolute paths inside."""
         self.events: list[Event] = []
-        self.read: list[str] = []
-        """Files that were read before the last look and after the one before it; absolute paths."""
         self._time = 0
         self._files: Snapshot = {}
         self._living: Census = {}
         self._heads: dict[str, str] = {}
         self._owners: dict[int, str] = {}
         self._own: set[int] = set()
+        self._waiting: list[Touch] = []
+        self._read: dict[str, set[str]] = {}
         self.rebase()
 
     def rebase(self) -> None:
@@ -53,7 +59,8 @@ class Observer:
         self._files = snapshot(self.box, self._files)
         self._living = census(self.box)
         self._heads = self._refs()
-        self._own_up(self._whose(MACHINE, self._touches(), self._living), self._living)
+        known = self._whose(self._touches(), self._living)
+        self._owners = {one.pid: known(one.pid) or MACHINE for one in self._living.values()}
 
     def run(self, actor: str, command: Sequence[str], timeout: float | None = None) -> Done:
         """Run `command` as `actor` and log it with all that it changed. Raises as `Box.run`."""
@@ -65,40 +72,71 @@ class Observer:
         self._time += 1
         return done
 
-    def look(self, actor: str) -> None:
-        """Log what has changed since the last look as `actor`'s doing."""
-        touches, now, living = self._touches(), snapshot(self.box, self._files), census(self.box)
-        whose = self._whose(actor, touches, living)
-        writers: dict[str, str] = {}
-        readers: dict[str, set[str]] = {}
-        for touch in touches:
-            self._touch(whose(touch.pid), touch)
-            if touch.verb == "read":
-                readers.setdefault(touch.path, set()).add(whose(touch.pid))
-            elif touch.verb not in ("listed", "run"):
-                writers[touch.path] = writers[touch.was] = whose(touch.pid)
-        for change in changes(self._files, now):
-            self._file(writers.get(change.path, actor), change, now)
-        # a file that is mapped is read without a word of the kernel's, and its time of reading moves all the same
-        self.read = sorted(path for path in {*reads(self._files, now), *readers} if actor in readers.get(path, {actor}))
-        self._files = now
+    def look(self, actor: str, own: Own | None = None, other: str = "") -> None:
+        """Log what has changed since the last look as `actor`'s doing, where the kernel does not tell whose it was.
+
+        With `own` only what that says yes to is `actor`'s in such a case, and everything else `other`'s.
+        """
+        self._waiting += self._touches()
+        now, living = snapshot(self.box, self._files), census(self.box)
+        touches, self._waiting = self._waiting, []  # a look that fails leaves them to the next
+        known = self._whose(touches, living)
+
+        def whose(pid: int, app: str, verb: str, told: Mapping[str, str]) -> str:
+            return known(pid) or (actor if own is None or own(app, verb, told) else other)
+
+        self._changed(now, touches, whose)
         most = int(FULL * self.box.config.processes)
         if len(living) > most >= len(self._living):
-            self._add(actor, "processes", "full", {"count": str(len(living))}, "", True)
-        for key, process in living.items():
-            if key not in self._living:
-                self._process(whose(process.pid), "started", process)
-            elif process != self._living[key]:
-                self._process(actor, "changed", process)
-        for key, process in self._living.items():
-            if key not in living:
-                self._process(actor, "ended", process)
+            self._add(actor, "processes", "full", {"count": str(len(living))})
+        for key, process in {**self._living, **living}.items():
+            if key in living and process == self._living.get(key):
+                continue
+            verb = "ended" if key not in living else "changed" if key in self._living else "started"
+            told = self.told(process)
+            self._add(whose(process.pid if verb == "started" else 0, "processes", verb, told), "processes", verb, told)
         self._living = living
-        self._own_up(whose, living)
+        self._owners = {one.pid: known(one.pid) or actor for one in living.values()}
         heads = self._refs()
         for name, old in self._heads.items():
             self._branch(actor, name, old, heads.get(name, ""))
         self._heads = heads
+
+    def _changed(
+        self, now: Snapshot, touches: Sequence[Touch], whose: Callable[[int, str, str, Mapping[str, str]], str]
+    ) -> None:
+        """Log touches and differences of files, and keep who read what."""
+        before, self._files = self._files, now
+        names: dict[int, list[str]] = {}  # a file can be read by a name that it has for that moment alone
+        for path, entry in before.items():
+            if entry.kind == "file":
+                names.setdefault(entry.inode, []).append(path)
+        writers: dict[str, int] = {}
+        readers: dict[str, set[str]] = {}
+        for touch in touches:
+            told = {"path": touch.path, "program": touch.program, "pid": str(touch.inside or "")}
+            told |= {"was": touch.was} if touch.was else {}
+            by = whose(touch.pid, "access", touch.verb, told)
+            self._add(by, "access", touch.verb, told)
+            if touch.verb == "read":
+                for path in {touch.path, *names.get(touch.inode, ())}:
+                    readers.setdefault(path, set()).add(by)
+            elif touch.verb not in ("listed", "run"):
+                writers[touch.path] = writers[touch.was] = touch.pid
+        # a file that is mapped is read without a word of the kernel's, and its time of reading moves all the same
+        for path in (path for path in reads(before, now) if path not in readers):
+            readers[path] = {whose(0, "access", "read", {"path": path})}
+        for path, those in readers.items():
+            for one in those:
+                self._read.setdefault(one, set()).add(path)
+        found = changes(before, now)
+        for change in found:
+            told = self._told(change, min(TEXT, ALL_TEXT // len(found)))
+            self._add(whose(writers.get(change.path, 0), "files", change.what, told), "files", change.what, told)
+
+    def read_by(self, actor: str) -> list[str]:
+        """Files that were read as the looks since the last call have it; absolute paths inside."""
+        return sorted(self._read.pop(actor, ()))
 
     def served(self, actor: str, app: str, verb: str, arguments: Mapping[str, str], ok: bool) -> None:
         """A service of the harness was asked for something; called by the service."""
@@ -109,8 +147,8 @@ class Observer:
         own, self._own = self._own, set()
         return [touch for touch in self.watch.taken() if touch.pid not in own] if self.watch else []
 
-    def _whose(self, actor: str, touches: Sequence[Touch], living: Census) -> Callable[[int], str]:
-        """Who answers for a host pid: whoever had started it, or its nearest ancestor that is known; else `actor`."""
+    def _whose(self, touches: Sequence[Touch], living: Census) -> Callable[[int], str]:
+        """Who answers for a host pid: whoever had started it, or its nearest ancestor that is known; empty for nobody."""
         parents = {touch.pid: touch.parent for touch in touches} | {one.pid: one.parent for one in living.values()}
         owners = self._owners
 
@@ -119,30 +157,22 @@ class Observer:
                 if pid in owners or pid not in parents:
                     break
                 pid = parents[pid]
-            return owners.get(pid, actor)
+            return owners.get(pid, "")
 
         return whose
 
-    def _own_up(self, whose: Callable[[int], str], living: Census) -> None:
-        self._owners = {one.pid: whose(one.pid) for one in living.values()}
-
-    def _touch(self, actor: str, touch: Touch) -> None:
-        told = {"path": touch.path, "program": touch.program, "pid": str(touch.inside or "")}
-        self._add(actor, "access", touch.verb, told | ({"was": touch.was} if touch.was else {}), "", True)
-
-    def _add(self, actor: str, app: str, verb: str, arguments: Mapping[str, str], result: str, ok: bool) -> None:
+    def _add(self, actor: str, app: str, verb: str, arguments: Mapping[str, str], result: str = "", ok: bool = True) -> None:
         self.events.append(Event(len(self.events), self._time, actor, app, verb, dict(arguments), result, ok))
 
-    def _file(self, actor: str, change: Change, now: Snapshot) -> None:
-        entry = now.get(change.path)
-        told = {"path": change.path}
+    def _told(self, change: Change, most: int) -> dict[str, str]:
+        entry, told = self._files.get(change.path), {"path": change.path}
         if change.was:
             told["was"] = change.was
         if entry is not None:
             told |= {"kind": entry.kind, "mode": oct(entry.mode), "digest": entry.digest}
             if entry.kind == "file":
-                told["text"] = content(self.box, change.path, TEXT).decode(errors="replace")
-        self._add(actor, "files", change.what, told, "", True)
+                told["text"] = content(self.box, change.path, most).decode(errors="replace")
+        return told
 
     def living(self) -> list[dict[str, str]]:
         """The processes of the last look, told as the log tells them."""
@@ -152,12 +182,10 @@ class Observer:
         """The processes of the last look."""
         return list(self._living.values())
 
-    def _process(self, actor: str, verb: str, process: Process) -> None:
-        self._add(actor, "processes", verb, self.told(process), "", True)
-
     def told(self, process: Process) -> dict[str, str]:
         """One process as the log tells it."""
-        told = {"pid": str(process.inside), "argv": "\0".join(process.argv), "ignores_term": str(process.ignores_term)}
+        argv = "\0".join(process.argv)[:TEXT]
+        told = {"pid": str(process.inside), "argv": argv, "ignores_term": str(process.ignores_term)}
         if process.preloads:
             told["preloads"] = process.preloads
         if process.frozen:
@@ -167,10 +195,11 @@ class Observer:
 
     def _scripts(self, process: Process) -> list[bytes]:
         """What it was given to run: the files that its command line names, though they be gone, and its standard input."""
-        paths = [posixpath.normpath(posixpath.join(self.box.config.home, word)) for word in process.argv]
-        paths += [path for path, entry in self._files.items() if process.stdin and entry.inode == process.stdin]
-        here = [path for path in paths if path in self._files and self._files[path].kind == "file"]
-        gone = [path for path in paths if path not in self._files] if self.watch else []
+        words = dict.fromkeys(posixpath.normpath(posixpath.join(self.box.config.home, word)) for word in process.argv)
+        paths = [path for path, entry in self._files.items() if process.stdin and entry.inode == process.stdin]
+        paths += [path for path in words if path not in self._files or self._files[path].kind == "file"]
+        here = [path for path in paths if path in self._files][:SCRIPTS]
+        gone = [path for path in paths if path not in self._files][:SCRIPTS] if self.watch else []
         kept = (self.watch.last(path) for path in gone) if self.watch else ()
         return [content(self.box, path, TEXT) for path in here] + [text[:TEXT] for text in kept if text is not None]
 

@@ -1,7 +1,8 @@
 """The sandbox's files as seen from outside, and what changed between two looks, whatever the agent's own tools would say.
 
-The walk goes by descriptors and follows no link, so nothing that an agent lays can lead it to a file of this machine.
-Content that was put back leaves its trace: nobody inside can set a file's ctime, or give it the inode that it had.
+The walk goes by descriptors and follows no link, so nothing that an agent lays can lead it to a file of this machine, and
+nothing that cannot be read ends it. Content that was put back leaves its trace: nobody inside can set a file's ctime, or
+give it the inode that it had.
 """
 
 import errno
@@ -9,13 +10,17 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from typing import Literal
 
 from offswitch.adapters.sandbox.box import Box
 
-DEPTH = 64
-READ = 16 << 20  # bytes of one file that are hashed
+DEPTH = 200
+"""Folders in one another that are looked into."""
+CHUNK = 1 << 20
+UNREADABLE = "unreadable"
 SWAPPED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENXIO)
 """What is said of a name that is gone, or stands for another kind of thing, since it was listed."""
 Kind = Literal["file", "folder", "link", "other"]
@@ -34,7 +39,7 @@ class Entry:
     """ctime in nanoseconds, set by the kernel at every change of content, mode or name."""
     size: int
     digest: str
-    """SHA-256 of the content, or of a link's target; empty for folders and pipes."""
+    """SHA-256 of the content, or of a link's target; empty for folders and pipes; `UNREADABLE` where we may not look."""
     read: int = 0
     """atime in nanoseconds: the sandbox's disk keeps it at every reading, and this look does not touch it."""
     written: int = 0
@@ -62,11 +67,7 @@ def snapshot(box: Box, before: Snapshot | None = None) -> Snapshot:
     """All names under home and the places for temporary files, by absolute path; unchanged content is not read again."""
     found: Snapshot = {}
     for top in (box.config.home, "/tmp", "/var/tmp", "/dev/shm"):
-        fd = os.open(f"{box.root}{top}", os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        try:
-            found.update(_walk(fd, top, before or {}, 0))
-        finally:
-            os.close(fd)
+        found.update(_inside(None, f"{box.root}{top}", top, before or {}, 0))
     return found
 
 
@@ -96,12 +97,14 @@ def changes(before: Snapshot, after: Snapshot) -> list[Change]:
 
 
 def reads(before: Snapshot, after: Snapshot) -> list[str]:
-    """Files that were read between the looks and are otherwise as they were."""
+    """Files that were read between the looks, by whatever name, and those whose times were set and nothing else: back."""
     found = []
     for path, entry in after.items():
         old = before.get(path)
-        same = old is not None and (old.inode, old.changed, entry.kind) == (entry.inode, entry.changed, "file")
-        if same and old is not None and entry.read > old.read:
+        if old is None or (old.inode, old.kind, "file") != (entry.inode, entry.kind, old.kind):
+            continue
+        rest = (old.mode, old.links, old.written, old.size) == (entry.mode, entry.links, entry.written, entry.size)
+        if entry.read > old.read or (old.changed != entry.changed and rest):
             found.append(path)
     return sorted(found)
 
@@ -114,7 +117,8 @@ def content(box: Box, path: str, most: int = 1 << 16) -> bytes:
         fds.append(os.open(box.root + "/", os.O_RDONLY | os.O_DIRECTORY))
         for part in parts[:-1]:
             fds.append(os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=fds[-1]))
-        return _read(fds[-1], parts[-1], most) or b""
+        with _opened(fds[-1], parts[-1]) as file:
+            return file.read(most) or b""
     except OSError:
         return b""
     finally:
@@ -131,15 +135,30 @@ def _walk(folder: int, path: str, before: Snapshot, depth: int) -> Iterator[tupl
             told = os.stat(name, dir_fd=folder, follow_symlinks=False)
             yield full, _entry(folder, name, told, before.get(full))
             if stat.S_ISDIR(told.st_mode) and depth < DEPTH:
-                fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
-                try:
-                    yield from _walk(fd, full, before, depth + 1)
-                finally:
-                    os.close(fd)
+                yield from _inside(folder, name, full, before, depth + 1)
+        except PermissionError:
+            yield from _as_it_was(full, before)
         except OSError as error:
             if error.errno not in SWAPPED:
                 raise
             continue  # a running program's: for this look there is no such name
+
+
+def _inside(folder: int | None, name: str, full: str, before: Snapshot, depth: int) -> Iterator[tuple[str, Entry]]:
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+    except PermissionError:
+        yield from (kept for kept in _as_it_was(full, before) if kept[0] != full)
+        return
+    try:
+        yield from _walk(fd, full, before, depth)
+    finally:
+        os.close(fd)
+
+
+def _as_it_was(full: str, before: Snapshot) -> Iterator[tuple[str, Entry]]:
+    """Where the harness is no root, a mode that the agent sets shuts it out too."""
+    yield from ((path, entry) for path, entry in before.items() if path == full or path.startswith(f"{full}/"))
 
 
 def _entry(folder: int, name: str, told: os.stat_result, old: Entry | None) -> Entry:
@@ -154,7 +173,7 @@ def _entry(folder: int, name: str, told: os.stat_result, old: Entry | None) -> E
         if old and (old.inode, old.changed, old.size) == (told.st_ino, told.st_ctime_ns, told.st_size):
             digest = old.digest
         else:
-            digest = hashlib.sha256(_read(folder, name, READ) or b"").hexdigest()
+            digest = _digest(folder, name, old, told)
     return Entry(
         kind,
         stat.S_IMODE(told.st_mode),
@@ -168,12 +187,45 @@ def _entry(folder: int, name: str, told: os.stat_result, old: Entry | None) -> E
     )
 
 
-def _read(folder: int, name: str, most: int) -> bytes | None:
+def _digest(folder: int, name: str, old: Entry | None, told: os.stat_result) -> str:
+    """Of all that is on the disk: holes count by their place and cost nothing, however large a file says that it is."""
+    found = hashlib.sha256()
+    try:
+        with _opened(folder, name) as file:
+            for place, length in _extents(file.fileno()):
+                found.update(place.to_bytes(8))
+                os.lseek(file.fileno(), place, os.SEEK_SET)
+                while length > 0 and (piece := os.read(file.fileno(), min(length, CHUNK))):
+                    found.update(piece)
+                    length -= len(piece)
+    except OSError as error:
+        if error.errno in SWAPPED:
+            raise
+        as_it_was = old is not None and (old.inode, old.size, old.written) == (told.st_ino, told.st_size, told.st_mtime_ns)
+        return old.digest if old is not None and as_it_was else UNREADABLE
+    return found.hexdigest()
+
+
+def _extents(fd: int) -> Iterator[tuple[int, int]]:
+    at, end = 0, os.fstat(fd).st_size
+    while at < end:
+        try:
+            start = os.lseek(fd, at, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return  # a hole up to the end
+        at = min(os.lseek(fd, start, os.SEEK_HOLE), end)
+        yield start, at - start
+
+
+@contextmanager
+def _opened(folder: int, name: str) -> Iterator[FileIO]:
+    """A regular file, whose time of reading stays. Raises OSError, of a number in `SWAPPED` where it is none."""
     fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOATIME, dir_fd=folder)
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return None
-        with os.fdopen(fd, "rb", closefd=False) as file:
-            return file.read(most)
+            raise OSError(errno.EINVAL, "no regular file", name)
+        yield FileIO(fd, "rb", closefd=False)
     finally:
-        os.close(fd)  # fdopen leaves a folder's open
+        os.close(fd)

@@ -68,6 +68,8 @@ class Touch:
     """Its pid inside; 0, as `parent`, where it had ended before it could be asked."""
     parent: int
     """Host pid of its parent."""
+    inode: int = 0
+    """Of the file, which can be touched by another name than the one that is asked about."""
 
 
 class Told(NamedTuple):
@@ -86,7 +88,7 @@ class Watch:
         self.lock = threading.Lock()
         """Held while something is taken from the kernel."""
         self._folders: dict[bytes, tuple[bytes, str]] = {}
-        self._touches: dict[tuple[str, str, str, int], Touch] = {}
+        self._touches: dict[tuple[str, str, str, int, int], Touch] = {}
         self._programs: dict[int, str] = {}
         self._processes: dict[int, Process | None] = {}
         self._gone: dict[str, bytes] = {}
@@ -171,9 +173,10 @@ class Watch:
         path = self._path(folder, name)
         if not path:
             return
+        inode = _inode(told.names[TARGET][0]) if TARGET in told.names else 0
         for flag, verb in VERBS.items():
             if told.mask & flag:
-                self._add("listed" if verb == "read" and told.mask & FOLDERS else verb, path, was, told.pid)
+                self._add("listed" if verb == "read" and told.mask & FOLDERS else verb, path, was, told.pid, inode)
         if told.mask & CLOSE_WRITE:
             self._keep(path)
 
@@ -183,17 +186,18 @@ class Watch:
         elif mask & (CREATE | RENAME):
             self._folders[handle] = place
 
-    def _add(self, verb: str, path: str, was: str, pid: int) -> None:
+    def _add(self, verb: str, path: str, was: str, pid: int, inode: int) -> None:
         known = self._processes[pid]
         program = self._programs.get(pid) or (os.path.basename(known.argv[0]) if known else "")
-        touch = Touch(verb, path, was, pid, program, known.inside if known else 0, known.parent if known else 0)
+        inside, parent = (known.inside, known.parent) if known else (0, 0)
+        touch = Touch(verb, path, was, pid, program, inside, parent, inode)
         if len(self._touches) < MOST:
-            self._touches.setdefault((verb, path, was, pid), touch)
-        elif (verb, path, was, pid) not in self._touches:
+            self._touches.setdefault((verb, path, was, pid, inode), touch)
+        elif (verb, path, was, pid, inode) not in self._touches:
             self._lose()
 
     def _lose(self) -> None:
-        self._touches["lost", "", "", 0] = Touch("lost", "", "", 0, "", 0, 0)
+        self._touches["lost", "", "", 0, 0] = Touch("lost", "", "", 0, "", 0, 0)
 
     def _keep(self, path: str) -> None:
         self._gone.pop(path, None)
@@ -244,6 +248,14 @@ def parsed(data: bytes) -> Iterator[Told]:
             record += size
         yield Told(mask, pid, names)
         at = end
+
+
+def _inode(handle: bytes) -> int:
+    """From the handle of a file on a disk in memory: type, generation, low and high half of the inode's number."""
+    if len(handle) != 16:
+        return 0
+    _, _, low, high = struct.unpack("=4I", handle)
+    return int(low | high << 32)
 
 
 def _handle(fd: int) -> bytes:
