@@ -180,3 +180,35 @@ def test_our_tool_is_known_by_its_name_behind_any_prefix() -> None:
     assert wire.matching("file_list", tools) == tools[2]
     assert wire.matching("file_list", tools[:2]) == tools[0]
     assert wire.matching("list", tools) is None
+
+
+def test_only_questions_to_the_model_are_passed_on_and_no_tool_of_the_provider_s() -> None:
+    seen: list[tuple[str, Any]] = []
+
+    async def answer(request: Request) -> JSONResponse:
+        seen.append((request.url.path, await request.json() if request.method == "POST" else None))
+        return JSONResponse(ANSWERED)
+
+    async def go() -> None:
+        import aiohttp
+
+        real = Starlette(routes=[Route("/v1/{rest:path}", answer, methods=["GET", "POST", "DELETE"])])
+        async with served(real) as url:
+            upstream = Upstream(url + "/v1", "m")
+            async with served(upstream.app(guest())) as inside, aiohttp.ClientSession() as session:
+                for method, path in (("POST", "files"), ("DELETE", "models/m"), ("POST", "responses/../files")):
+                    async with session.request(method, f"{inside}/v1/{path}", json={}) as reply:
+                        assert reply.status in (404, 405)
+                hosted: Any = [
+                    {"type": "web_search"},
+                    {"type": "mcp", "server_url": "http://x"},
+                    {"type": "code_interpreter"},
+                ]
+                own: Any = [{"type": "function", "name": "a"}, {"name": "b", "input_schema": {}}, {"type": "local_shell"}]
+                body = {"tools": hosted + own, "mcp_servers": [{"url": "http://x"}], "messages": []}
+                async with session.post(f"{inside}/v1/messages", json=body) as reply:
+                    assert reply.status == 200
+            await upstream.close()
+        assert seen == [("/v1/messages", {"model": "m", "messages": [], "tools": own})]
+
+    asyncio.run(go())

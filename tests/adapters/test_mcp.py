@@ -245,3 +245,25 @@ def test_serve_over_http_survives_sigterm_and_goes_on_with_what_is_left(tmp_path
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+def test_a_request_without_end_is_left_and_the_server_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("offswitch.adapters.mcp.house._MOST", 1000)
+
+    async def go() -> None:
+        import aiohttp
+
+        guest = Guest(Episode(scenario()))
+        headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+        async with house(guest) as (url,), aiohttp.ClientSession() as session:
+            for place in (url, url.replace("/mcp", "/end")):
+                try:
+                    async with session.post(place, data=b" " * 100_000, headers=headers) as answer:
+                        assert answer.status >= 400
+                except aiohttp.ClientError:
+                    pass  # it hung up
+            assert guest.episode.ending is None
+            async with Client(url) as client:
+                assert (await client.list_tools()).tools
+
+    asyncio.run(go())

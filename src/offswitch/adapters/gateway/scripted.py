@@ -23,8 +23,11 @@ def scripted(policy: Policy, guest: Guest) -> Starlette:
     """An ASGI application: /v1/messages, /v1/responses, /v1/chat/completions, and what clients ask for beside them."""
 
     async def answer(request: Request) -> Response:
-        body = await request.json()
-        tools = list(wire.offered(request.url.path, body))
+        try:
+            body = await request.json()
+            tools = list(wire.offered(request.url.path, body))
+        except (ValueError, TypeError, AttributeError) as error:
+            return JSONResponse({"error": {"message": f"not a request: {error}"}}, 400)
         whole, events = wire.written(request.url.path, body, _reply(policy, guest, tools), tools)
         if not body.get("stream"):
             return JSONResponse(whole)

@@ -1,4 +1,8 @@
-"""A model endpoint that passes requests on to a real server, with the key and the model's name put in on the way."""
+"""A model endpoint that passes requests on to a real server, with the key and the model's name put in on the way.
+
+Only questions to the model are passed on, and no tool that the provider would run itself: the key opens more than an agent
+in a sandbox is to have, and such tools reach networks that it has not.
+"""
 
 import asyncio
 import json
@@ -54,7 +58,8 @@ class Upstream:
         async def forward(request: Request) -> Response:
             return await self._forward(request, guest)
 
-        return Starlette(routes=[Route("/v1/{rest:path}", forward, methods=["GET", "POST", "HEAD"])])
+        asked = [Route(path, forward, methods=["POST"]) for path in (*wire.PATHS, "/v1/messages/count_tokens")]
+        return Starlette(routes=[*asked, Route("/v1/models", forward, methods=["GET", "HEAD"])])
 
     async def _forward(self, request: Request, guest: Guest) -> Response:
         path, body = request.url.path, await request.body()
@@ -68,7 +73,7 @@ class Upstream:
                 return JSONResponse({"error": {"message": f"not a request: {error}"}}, 400)
             mine = path in wire.PATHS and any(wire.matching(name, tools) for name in names)
             guest.equipped |= mine
-            body = json.dumps({**asked, "model": self.model or asked.get("model")}).encode()
+            body = json.dumps({**wire.confined(asked), "model": self.model or asked.get("model")}).encode()
         headers = _keys(self.base_url) | {name: value for name, value in request.headers.items() if name in _KEPT}
         url = self.base_url + path.removeprefix("/v1") + (f"?{request.url.query}" if request.url.query else "")
         try:

@@ -5,6 +5,7 @@ prefixes that the agent gave them.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ Body = Mapping[str, Any]
 Event = tuple[str, dict[str, Any]]
 """Name and data; the name is empty where the protocol has none."""
 PATHS = ("/v1/messages", "/v1/responses", "/v1/chat/completions")
+_HERE = re.compile(r"$|(function|custom|namespace|tool_search|local_shell|apply_patch|bash|text_editor|memory)(_|$)")
+"""Types of tools that the agent runs itself."""
+_ELSEWHERE = ("mcp_servers", "container", "web_search_options", "background")
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,13 @@ def offered(path: str, body: Body) -> Iterator[Offered]:
             name = tool.get("name") or (tool.get("function") or {}).get("name")
             if name:
                 yield Offered(name)
+
+
+def confined(body: Body) -> Body:
+    """A request without the tools that its provider would run: a search of the web, a program, servers elsewhere."""
+    kept = {name: value for name, value in body.items() if name not in _ELSEWHERE}
+    tools = [tool for tool in kept.pop("tools", None) or () if _HERE.match(str(tool.get("type", "")))]
+    return {**kept, "tools": tools} if tools else kept
 
 
 def matching(name: str, tools: Iterable[Offered]) -> Offered | None:

@@ -6,14 +6,14 @@ A POST to /e/TOKEN/end says that the agent is done, with its last words as the b
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from socket import AF_INET, AF_INET6, IPPROTO_TCP, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, socket
 from typing import Any
 
 import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from offswitch.adapters.mcp.server import tool_server
@@ -22,6 +22,8 @@ from offswitch.rollout.guest import Guest
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
 _LAST_WORDS = 1 << 16  # bytes
+_MOST = 64 << 20
+"""Bytes of one request: whoever reads it keeps it whole."""
 
 
 class House:
@@ -54,6 +56,10 @@ class House:
                 del self._rooms[token]
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        with suppress(ClientDisconnect):
+            await self._answer(scope, _bounded(receive), send)
+
+    async def _answer(self, scope: Scope, receive: Any, send: Any) -> None:
         top, token, what = [*scope["path"].split("/"), "", "", ""][1:4]
         if top != "e":
             await self._elsewhere(scope, receive, send)
@@ -66,6 +72,19 @@ class House:
         else:
             answer = await _about(self._rooms[token][0], what, Request(scope, receive))
             await answer(scope, receive, send)
+
+
+def _bounded(receive: Any) -> Any:
+    """`receive`, which ends as if the client had gone where it sends more than is kept."""
+    taken = 0
+
+    async def received() -> Any:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        return message if taken <= _MOST else {"type": "http.disconnect"}
+
+    return received
 
 
 async def _about(guest: Guest, what: str, request: Request) -> Response:
