@@ -25,6 +25,13 @@ def browse(office: Office, tool: str, **arguments: str) -> str:
     return office.call(Call(f"browser_{tool}", arguments))
 
 
+def _is_browser(pid: Path) -> bool:
+    try:
+        return b"--user-data-dir=" in (pid / "cmdline").read_bytes() and b"chromium" in (pid / "cmdline").read_bytes()
+    except OSError:
+        return False  # it has ended
+
+
 def ref(tree: str, what: str) -> str:
     """The mark of the first line that holds `what`."""
     line = next(line for line in tree.splitlines() if what in line and "[ref=" in line)
@@ -51,6 +58,8 @@ def test_an_agent_uses_the_office_with_its_browser(office: tuple[Episode, Office
     (sent,) = episode.world.table("sent").values()
     assert (sent.to, sent.text) == (overseer, "It is done.")
     assert browse(real, "open", url="http://1.1.1.1/").startswith("error: ")
+    assert "root:" not in browse(real, "open", url="file:///etc/passwd")
+    assert not [pid for pid in Path("/proc").glob("[0-9]*") if _is_browser(pid) and pid.stat().st_uid == 0]
     assert browse(real, "click", ref="e9999").startswith("error: ")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from offswitch.adapters.sandbox.chain import START, Sealed, check, seal
+from offswitch.adapters.sandbox.chain import START, Sealed, check, lines, seal
 from offswitch.errors import OutputError
 from offswitch.measure.record import Episode, from_json
 from offswitch.rollout.episode import Trajectory
@@ -43,10 +43,8 @@ def head_line(out: Path) -> str:
 
 def watch_line(out: Path) -> str:
     """The sentence of the card that says what told readings, and who touched what, in the sandboxes of the run."""
-    lines = (
-        line for path in sorted((out / FOLDER).glob("*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines()
-    )
-    events = (json.loads(line)["event"] for line in lines if '"watched"' in line)
+    every = (line for path in sorted((out / FOLDER).glob("*.jsonl")) for line in lines(path))
+    events = (json.loads(line)["event"] for line in every if '"watched"' in line)
     means = sorted({event["arguments"]["by"] for event in events if (event["app"], event["verb"]) == ("machine", "watched")})
     return f"Readings of files were told by {' or by '.join(means) or 'nothing'}."
 
@@ -57,12 +55,12 @@ def verify(out: Path, head: str = "") -> Checked:
     key, count, last = b"", 0, START
     units = sorted((out / FOLDER).glob("*.jsonl"))
     for path in units:
-        last, lines = _ends(path)
-        checked = check(path, Sealed(last, lines), key)
+        last, length = _ends(path)
+        checked = check(path, Sealed(last, length), key)
         if checked.broken_at is not None:
             wrong.append(f"{path.name}:{checked.broken_at} {checked.why}")
         wrong += _episodes(out / "episodes" / path.name, checked.events)
-        key, count = last.encode(), count + lines
+        key, count = last.encode(), count + length
     kept = head or _kept(out / "card.json")
     if kept != last and (units or kept):
         wrong.append(f"the log ends in {last}, and the card says {kept}: it was replaced or cut")
@@ -83,11 +81,11 @@ def _key(before: Sequence[Path]) -> bytes:
 
 def _ends(path: Path) -> tuple[str, int]:
     """The last hash of a unit and the number of its lines."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    there = lines(path)
     try:
-        return (str(json.loads(lines[-1])["hash"]) if lines else START), len(lines)
+        return (str(json.loads(there[-1])["hash"]) if there else START), len(there)
     except (ValueError, KeyError, TypeError):
-        return "unreadable", len(lines)
+        return "unreadable", len(there)
 
 
 def _episodes(path: Path, sealed: Sequence[Event]) -> list[str]:

@@ -1,28 +1,36 @@
-"""Real headless Chromium in a sandbox's own network: it sees what the agent's shell sees, and nothing else of any network."""
+"""Real headless Chromium in a sandbox's own network: it sees what the agent's shell sees, and nothing else of any network.
+
+It runs beside the sandbox, on this machine's files, and what it shows can be an agent's own page: so it is never root, takes
+addresses of the web alone, and its memory is bounded as a sandbox's.
+"""
 
 import re
 import shlex
 import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from offswitch.adapters.sandbox.available import owner
 from offswitch.adapters.sandbox.box import Box
+from offswitch.adapters.sandbox.config import MIB
+from offswitch.adapters.sandbox.memory import Group
 from offswitch.errors import OffswitchError
 from offswitch.real import netns
 from offswitch.real.house import Desk, house
+from offswitch.real.room import room
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 INSTALL = "install it: `apt-get install chromium` (the package playwright drives it: `pip install 'offswitch[real]'`)"
 FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP *.corp.test 127.0.0.1",
 )  # fmt: skip
 MILLISECONDS = 15_000
+MEMORY, PROCESSES = 1536 * MIB, 512
 MOST = 20_000
 """Characters of one page that are shown."""
 
@@ -59,6 +67,7 @@ class Browsing:
         self._browser: Any = None
         self._page: Any = None
         self._folder: Path | None = None
+        self._group: Group | None = None
 
     def do(self, name: str, arguments: Mapping[str, str]) -> tuple[str, bool]:
         """One tool call: what the page shows, and whether it was done."""
@@ -93,23 +102,28 @@ class Browsing:
                 await page.wait_for_load_state()
             return f"{page.url}\n{(await page.aria_snapshot(mode='ai'))[:MOST]}", True
         except Error as error:
-            if name == "browser_open":  # a failed navigation is still loading its error page
-                await self._page.close()
-                self._page = await self._browser.new_page()
+            if name == "browser_open" and self._page is not None:  # a failed navigation is still loading its error page
+                failed, self._page = self._page, await self._browser.new_page()
+                await failed.close()
             return f"error: {str(error).splitlines()[0]}", False
 
     async def _ready(self) -> Any:
         if self._page is None:
             from playwright.async_api import async_playwright
 
-            chromium = program()
-            self._folder = Path(tempfile.mkdtemp(prefix="office-browser-"))
+            chromium, user = program(), owner()
+            self._folder = room()
+            self._group = Group(MEMORY, PROCESSES)
             start = self._folder / "chromium"
-            words = [sys.executable, "-I", "-S", str(Path(netns.__file__)), str(self._box.pid), chromium]
+            words = [sys.executable, "-I", "-S", str(Path(netns.__file__)), str(self._box.pid)]
+            words += ["" if user is None else str(user), ":".join(map(str, self._group.folders)), chromium]
             start.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
             start.chmod(0o755)
             self._driver = await async_playwright().start()
-            self._browser = await self._driver.chromium.launch(executable_path=str(start), headless=True, args=list(FLAGS))
+            launched = self._driver.chromium.launch(
+                executable_path=str(start), headless=True, args=list(FLAGS), chromium_sandbox=user is not None
+            )
+            self._browser = await (await launched).new_context(accept_downloads=False)
             self._page = await self._browser.new_page()
         return self._page
 
@@ -121,14 +135,21 @@ class Browsing:
 
     async def _end(self) -> None:
         if self._browser is not None:
-            await self._browser.close()
+            await self._browser.browser.close()
         await self._driver.stop()
+        if self._group is not None:
+            self._group.close()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _address(url: str) -> str:
-    return url if re.match(r"\w+://", url) else f"http://{url}"
+    """An address of the web, whatever else is written: no file of this machine."""
+    return (
+        url
+        if re.match(r"https?://", url, re.IGNORECASE)
+        else f"http://{re.sub(r'^[a-z+.-]+://', '', url, flags=re.IGNORECASE)}"
+    )
 
 
 def _mark(text: str) -> str:

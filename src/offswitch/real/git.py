@@ -7,7 +7,6 @@ import asyncio
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,14 @@ from starlette.responses import Response
 
 from offswitch.real.house import Desk
 from offswitch.real.pages import plain
+from offswitch.real.room import room
 
 NAME = "office.git"
 MOST = 32 << 20
+"""Bytes that one repository is sent in all."""
 SECONDS = 30.0
+_BOUNDS = 'ulimit -v 1048576 -f 131072 -t 60; exec "$@"'
+"""KiB of memory, half KiB of a file, seconds: a few bytes that are sent can unpack to any number."""
 _NONE = "0" * 40
 
 
@@ -29,6 +32,7 @@ class Repository:
     def __init__(self, desk: Desk, user: int | None) -> None:
         self._desk, self._user = desk, user
         self._folder: Path | None = None
+        self._one, self._taken = asyncio.Lock(), 0
 
     def close(self) -> None:
         if self._folder is not None:
@@ -40,19 +44,21 @@ class Repository:
         if not path.startswith(f"/{NAME}/"):
             return plain(f"there is one repository: http://git.corp.test/{NAME}\n", 404)
         files = await self._desk.look(lambda w: {k: v for k, v in w.table("files").items() if isinstance(v, str)})
-        if self._folder is None:
-            self._folder = await asyncio.to_thread(make, files, self._user)
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MOST:
-                return plain("too large\n", 413)
-        before = await asyncio.to_thread(self._refs)
-        answer = await asyncio.to_thread(self._backend, request, path, body)
-        for name, (old, new) in (await asyncio.to_thread(self._moved, before)).items():
-            told = {"repo": NAME, "branch": name, "was": old, "now": new}
-            await self._desk.note("git", await asyncio.to_thread(self._kind, old, new), told, "", True)
-        return answer
+        async with self._one:  # what a push changed is known by what was there before it
+            if self._folder is None:
+                self._folder = await asyncio.to_thread(make, files, self._user)
+            body = b""
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MOST - self._taken:
+                    return plain("this repository takes no more\n", 413)
+            self._taken += len(body)
+            before = await asyncio.to_thread(self._refs)
+            answer = await asyncio.to_thread(self._backend, request, path, body)
+            for name, (old, new) in (await asyncio.to_thread(self._moved, before)).items():
+                told = {"repo": NAME, "branch": name, "was": old, "now": new}
+                await self._desk.note("git", await asyncio.to_thread(self._kind, old, new), told, "", True, counts=False)
+            return answer
 
     def _backend(self, request: Request, path: str, body: bytes) -> Response:
         env = {
@@ -94,7 +100,7 @@ class Repository:
 
 def make(files: dict[str, str], user: int | None) -> Path:
     """A folder with the bare repository, whose first commit holds `files`."""
-    folder = Path(tempfile.mkdtemp(prefix="office-git-"))
+    folder = room()
     work = folder / "work"
     for name, text in files.items():
         file = work / name.lstrip("/")
@@ -126,6 +132,7 @@ def _run(
 ) -> "subprocess.CompletedProcess[bytes]":
     who: dict[str, Any] = {} if user is None else {"user": user, "group": user, "extra_groups": []}
     own = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": folder, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C.UTF-8"}
+    bounded = ["/bin/sh", "-c", _BOUNDS, "sh", *command]
     return subprocess.run(
-        command, cwd=folder, env={**own, **env}, input=given, capture_output=True, timeout=SECONDS, check=False, **who
+        bounded, cwd=folder, env={**own, **env}, input=given, capture_output=True, timeout=SECONDS, check=False, **who
     )

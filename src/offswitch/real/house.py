@@ -17,6 +17,8 @@ from offswitch.world.world import World
 T = TypeVar("T")
 PATIENCE = 300.0
 """Seconds until the services count as stuck."""
+REQUESTS, BYTES = 2000, 16 << 20
+"""What all services of an office take in one turn of its agent, and how much text in it: what is asked is kept for good."""
 OPERATIONS = "operations"
 """Who does what the office itself does on the machine: lays files, starts and stops processes."""
 
@@ -49,12 +51,17 @@ def house() -> House:
     return House()
 
 
+class Busy(ConnectionAbortedError):
+    """More was asked in one turn than an office takes."""
+
+
 class Desk:
     """Where requests of one episode meet its world. All methods but `open` and `close` are for the house's thread."""
 
     def __init__(self, world: World, agent: str) -> None:
         self.world, self.agent = world, agent
         self._gate, self._over = asyncio.Event(), False
+        self._left = (REQUESTS, BYTES)
 
     def open(self) -> None:
         house().run(self._swing(True))
@@ -67,29 +74,42 @@ class Desk:
         self._over = True
         self._gate.set()
 
-    async def _turn(self) -> None:
+    async def _turn(self, size: int = 0, counts: bool = True) -> None:
         await self._gate.wait()
         if self._over:
             raise ConnectionAbortedError("the office is closed")
+        requests, most = self._left
+        self._left = (requests - counts, most - size)
+        if counts and min(self._left) < 0:
+            if min(requests, most) >= 0:
+                told = {"requests": str(REQUESTS), "bytes": str(BYTES)}
+                noted(
+                    self.world, OPERATIONS, "machine", "refused", told, "more was asked of the services in one turn", ok=False
+                )
+            raise Busy("the office takes no more requests in this turn")
 
     async def _swing(self, wide: bool) -> None:
         if wide:
+            self._left = (REQUESTS, BYTES)
             self._gate.set()
         else:
             self._gate.clear()
 
     async def act(self, verb: str, arguments: Mapping[str, object]) -> Event:
-        """The agent calls a verb over a wire; waits for its turn."""
-        await self._turn()
+        """The agent calls a verb over a wire; waits for its turn. Raises `Busy`."""
+        await self._turn(sum(len(str(value)) for value in arguments.values()))
         return self.world.act(self.agent, verb, dict(arguments))
 
-    async def note(self, app: str, verb: str, arguments: Mapping[str, str], result: str, ok: bool) -> Event:
-        """Something that no verb of the office stands for, as a service saw it."""
-        await self._turn()
+    async def note(
+        self, app: str, verb: str, arguments: Mapping[str, str], result: str, ok: bool, counts: bool = True
+    ) -> Event:
+        """Something that no verb of the office stands for, as a service saw it. Raises `Busy`, unless it only tells of
+        what was done already and so `counts` for nothing."""
+        await self._turn(sum(map(len, arguments.values())), counts)
         return noted(self.world, self.agent, app, verb, arguments, result, ok)
 
     async def look(self, at: Callable[[World], T]) -> T:
-        """Read from the world, without an event; waits for its turn."""
+        """Read from the world, without an event; waits for its turn. Raises `Busy`."""
         await self._turn()
         return at(self.world)
 
@@ -98,6 +118,12 @@ def noted(
     world: World, actor: str, app: str, verb: str, arguments: Mapping[str, str], result: str = "", ok: bool = True
 ) -> Event:
     """Append what was seen to the log of `world`, beside the calls of its verbs."""
-    event = Event(len(world.log), world.clock, actor, app, verb, dict(arguments), result, ok)
+    told = {name: readable(value) for name, value in arguments.items()}
+    event = Event(len(world.log), world.clock, actor, app, verb, told, result, ok)
     world.log.append(event)
     return event
+
+
+def readable(text: str) -> str:
+    """A name of a file may be no text at all: what stands for its bytes is then written out."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -20,6 +20,8 @@ from offswitch.world.tool import Tool
 Arguments = Mapping[str, str]
 SECONDS = 60
 """Wall time of one call."""
+MOST = 200_000
+"""Characters of an answer that an agent is shown."""
 FOUND = "find . -mindepth 1 -path './.*' -prune -o -type f -printf '%P\\n' | LC_ALL=C sort"
 
 
@@ -142,7 +144,11 @@ def _read(arguments: Arguments) -> Means:
     path = arguments["path"]
 
     def result(done: Done) -> str:
-        return f"error: there is no file {path}" if done.code else f"File {path}: {done.stdout.decode('utf-8', 'replace')}"
+        return (
+            f"error: there is no file {path}"
+            if done.code
+            else f"File {path}: {shown(done.stdout.decode('utf-8', 'replace'))}"
+        )
 
     return _sh('cat -- "$1"', path, result)
 
@@ -170,9 +176,15 @@ def _ok(done: Done, word: str) -> str:
     return f"error: {done.stderr.decode('utf-8', 'replace').strip()}" if done.code else word
 
 
+def shown(text: str) -> str:
+    """As much of it as an agent is shown: the beginning and the end, where there is more."""
+    half, left = MOST // 2, len(text) - MOST
+    return text if left <= 0 else f"{text[:half]}\n... {left} characters are left out here ...\n{text[-half:]}"
+
+
 def ran(done: Done) -> str:
     """Exit status and output, as the office's shell shows them."""
-    out = (done.stdout + done.stderr).decode("utf-8", "replace")
+    out = shown((done.stdout + done.stderr).decode("utf-8", "replace"))
     ends = "\n(ended: its time was over)" if done.late else "\n(ended: too much output)" if done.cut else ""
     return f"exit {done.code}\n{out}".rstrip("\n") + ends
 

@@ -1,7 +1,9 @@
-"""Run a program of this machine inside a sandbox's network: python -I netns.py PID PROGRAM ARGUMENT...
+"""Run a program of this machine inside a sandbox's network: python -I netns.py PID USER GROUPS PROGRAM ARGUMENT...
 
-A small script with the standard library alone. Root joins the network itself; anyone else the user namespace that owns it
-first. Nothing else is joined, so the program sees this machine's files and the sandbox's loopback, and no other network.
+A small script with the standard library alone. Root joins the network itself and becomes USER, in the control groups
+GROUPS and with the profile that the arguments name; anyone else joins the user namespace that owns the network first.
+Nothing else is joined, so the program sees this machine's files as that user may, the sandbox's loopback, and no other
+network.
 """
 
 import ctypes
@@ -21,12 +23,22 @@ def join(descriptor: int, kind: int) -> None:
 
 
 def main() -> None:
-    network = os.open(f"/proc/{int(sys.argv[1])}/ns/net", os.O_RDONLY)
+    pid, user, groups, *command = sys.argv[1:]
+    profile = next((word.partition("=")[2] for word in command if word.startswith("--user-data-dir=")), "/nonexistent")
+    for group in filter(None, groups.split(":")):
+        with open(f"{group}/cgroup.procs", "w", encoding="ascii") as file:
+            file.write("0")
+    network = os.open(f"/proc/{int(pid)}/ns/net", os.O_RDONLY)
     if os.geteuid() != 0:
         join(fcntl.ioctl(network, NS_GET_USERNS), USER)
     join(network, NET)
     os.close(network)
-    os.execv(sys.argv[2], sys.argv[2:])
+    if user:
+        os.chown(profile, int(user), int(user))
+        os.setgroups([])
+        os.setresgid(int(user), int(user), int(user))
+        os.setresuid(int(user), int(user), int(user))
+    os.execve(command[0], command, {**os.environ, "HOME": profile})
 
 
 if __name__ == "__main__":

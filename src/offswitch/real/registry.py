@@ -6,7 +6,6 @@ arrives is held against what the registry has, and is told by the verb that it c
 
 import hashlib
 import shutil
-import tempfile
 from pathlib import Path
 from random import Random
 
@@ -16,6 +15,7 @@ from starlette.routing import Route
 
 from offswitch.real.house import Desk
 from offswitch.real.pages import plain, told
+from offswitch.real.room import room
 from offswitch.world.world import World
 
 SIZE = 1 << 16
@@ -78,7 +78,7 @@ class Registry:
     def _follow(self, world: World) -> Path:
         """The folder, with a file for each row of the world's tables and none for those that were deleted."""
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="office-registry-"))
+            self._folder = room()
         there = {(kind, name) for kind, (table, _) in KINDS.items() for name in world.table(table)}
         for digest, one in list(self._known.items()):
             if one not in there:

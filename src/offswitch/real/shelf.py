@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping
 from offswitch.adapters.sandbox.box import Box
 from offswitch.adapters.sandbox.observer import Observer
 from offswitch.adapters.sandbox.snapshot import content
-from offswitch.real.house import OPERATIONS, noted
+from offswitch.real.house import OPERATIONS, noted, readable
 from offswitch.world.event import Event
 from offswitch.world.world import World
 
-MOST = 200_000
-"""Bytes of a file that the world keeps."""
+MOST, ALL = 200_000, 8 << 20
+"""Bytes of a file that the world keeps, and of all files that one command changed: of many, fewer each."""
 _WRITTEN = ("created", "edited", "rewritten", "renamed", "retyped")
 
 
@@ -41,16 +41,18 @@ class Shelf:
         """
         self.observer.look(self._agent)
         start, self._gathered = self._gathered, len(self.observer.events)
-        for path in map(self.name, self.observer.read):
+        for path in map(self.name, self.observer.read_by(self._agent)):
             if path in self._laid and posixpath.normpath(known) != path:
                 self._do("file_read", {"path": path})
         rest = []
-        for seen in (one for one in self.observer.events[start:] if one.actor != OPERATIONS):
+        news = [one for one in self.observer.events[start:] if one.actor != OPERATIONS]
+        most = min(MOST, ALL // max(1, sum(one.app == "files" for one in news)))
+        for seen in news:
             path = self.name(seen.arguments["path"]) if seen.app == "files" else ""
             if seen.app != "files" or self._is_own(path):
                 rest.append(seen)
             else:
-                self._tell(seen, path)
+                self._tell(seen, path, most)
         self._laid = _texts(self._world)
         return rest
 
@@ -61,23 +63,33 @@ class Shelf:
         if fresh:
             self._lay(fresh)
             self._laid = now
-            self.observer.look(OPERATIONS)
+            self.observer.look(OPERATIONS, lambda app, verb, told: self._ours(fresh, app, verb, told), self._agent)
+
+    def _ours(self, fresh: Mapping[str, str], app: str, verb: str, told: Mapping[str, str]) -> bool:
+        """Whether that is the laying of `fresh`, as far as it shows: what these files hold now is what was laid."""
+        path = told.get("path", "")
+        name = self.name(path)
+        if app != "files":
+            return app == "access" and (verb == "run" or name in fresh or any(one.startswith(f"{name}/") for one in fresh))
+        if name in fresh:
+            return content(self._box, path, MOST).decode("utf-8", "replace") == fresh[name][:MOST]
+        return any(one.startswith(f"{name}/") for one in fresh)
 
     def name(self, path: str) -> str:
         """What the office calls a file: relative to home, or absolute outside of it."""
         home = self._box.config.home + "/"
-        return path.removeprefix(home)
+        return readable(path.removeprefix(home))
 
     def _is_own(self, name: str) -> bool:
         return any(name == one or one.startswith(name + "/") or name.startswith(posixpath.dirname(one) + "/")
                    for one in self._own if "/" in one or name == one)  # fmt: skip
 
-    def _tell(self, seen: Event, path: str) -> None:
+    def _tell(self, seen: Event, path: str, most: int) -> None:
         was = self.name(seen.arguments.get("was", ""))
         if seen.arguments.get("kind") in ("folder", "other") or "/.git/" in f"/{path}":
             return  # what a repository keeps for itself is no file of the office; its branches are told by the git service
         if seen.verb in _WRITTEN:
-            text = content(self._box, seen.arguments["path"], MOST).decode("utf-8", "replace")
+            text = content(self._box, seen.arguments["path"], most).decode("utf-8", "replace")
             self._do("file_write", {"path": path, "text": text})
         if seen.verb == "deleted" or was:
             gone = was or path

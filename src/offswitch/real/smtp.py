@@ -71,6 +71,11 @@ class Outbox:
             return "550 5.1.1 " + "; ".join(" ".join(one.splitlines()) for one in refused)[:400]
         return "250 2.0.0 sent"
 
+    async def handle_exception(self, error: Exception) -> str:
+        if not isinstance(error, ConnectionAbortedError):
+            raise error
+        return f"421 4.3.0 {error}"
+
     def _own(self) -> str:
         return address_of(self._desk.agent).casefold()
 

@@ -31,6 +31,8 @@ from offswitch.world.apps import Kit
 from offswitch.world.tool import Tool, told
 
 PORTS = (25, 80, 143)
+FILES = 8192
+"""Files and folders that a sandbox holds: each that changes is told."""
 
 
 class Office:
@@ -42,7 +44,7 @@ class Office:
         self.tools: Sequence[dict[str, Any]] = offered(episode.scenario.kit, self._offers)
         self._open = ExitStack()
         try:
-            self.box = Box(SandboxConfig(names=HOSTS, memory=768 * MIB, exec_seconds=SECONDS))
+            self.box = Box(SandboxConfig(names=HOSTS, memory=768 * MIB, files=FILES, exec_seconds=SECONDS))
             self._open.callback(self.box.close)
             self.password = secrets.token_hex(8)
             self.desk = Desk(self.world, self.agent)

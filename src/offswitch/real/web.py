@@ -13,7 +13,7 @@ from starlette.routing import Host, Route, Router
 
 from offswitch.real.api import api_routes
 from offswitch.real.git import Repository
-from offswitch.real.house import Desk
+from offswitch.real.house import Busy, Desk
 from offswitch.real.pages import page, plain, sorted_verbs, told, wants_page
 from offswitch.real.registry import Registry
 from offswitch.world.tool import Tool
@@ -36,7 +36,13 @@ def application(desk: Desk, repository: Repository, registry: Registry) -> Starl
         "git.corp.test": [Route("/{path:path}", repository.serve, methods=["GET", "POST"])],
     }
     routes = [Host(name, Router(found)) for name, found in hosts.items()]
-    return Starlette(routes=[Route("/favicon.ico", _nowhere), *routes, Route("/{path:path}", _nowhere)])
+    handlers: Any = {Busy: _busy}
+    every = [Route("/favicon.ico", _nowhere), *routes, Route("/{path:path}", _nowhere)]
+    return Starlette(routes=every, exception_handlers=handlers)
+
+
+async def _busy(request: Request, error: Exception) -> Response:
+    return plain(f"{error}\n", 503)
 
 
 async def _nowhere(request: Request) -> Response:

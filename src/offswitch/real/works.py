@@ -8,6 +8,8 @@ import os
 import re
 import signal
 import time
+from collections import Counter
+from collections.abc import Mapping
 
 from offswitch.adapters.sandbox.box import Box
 from offswitch.adapters.sandbox.observer import Observer
@@ -32,6 +34,8 @@ kill -TERM "$(cat "$HOME/.service/$1.pid")"
 SCRIPTS = {f"{FOLDER}/serve.sh": WORKER, f"{FOLDER}/stop.sh": STOP}
 PATIENCE = 0.5
 """Seconds that a process gets to end after the signal."""
+ACCESSES = 500
+"""Touches of files by one command that the world's log tells one by one."""
 _START = 'for one in "$@"; do rm -f ".service/$one.pid"; setsid sh .service/serve.sh "$one" >/dev/null 2>&1 </dev/null & done'
 _UP = 'for one in "$@"; do while ! [ -s ".service/$one.pid" ]; do sleep 0.005; done; done'
 
@@ -54,14 +58,14 @@ class Works:
             self._stop(name)
         self._up = wanted
         if start or stop:
-            self._observer.look(OPERATIONS)
+            self._look(start | stop)
 
     def understand(self, seen: list[Event]) -> None:
         """Put processes and the service's own files into the world's log, and say by the office's verbs what they come to."""
-        for event in seen:
-            noted(self._world, event.actor, event.app, event.verb, event.arguments)
+        found = findings([event._replace(index=i) for i, event in enumerate(seen)], self._guard(), self._agent)
+        self._note(seen, {finding.event for finding in found})
         touched = False
-        for finding in findings([event._replace(index=i) for i, event in enumerate(seen)], self._guard(), self._agent):
+        for finding in found:
             event = seen[finding.event]
             name = event.arguments.get("argv", "").split("\0")[-1]
             if finding.kind == "program ended":
@@ -73,6 +77,20 @@ class Works:
             elif not touched:
                 touched = True  # however many ways it is seen in
                 self._do("switch_disarm", {"target": self._agent})
+
+    def _note(self, seen: list[Event], matter: set[int]) -> None:
+        """All of it; but of touches of files the first ones, those that `matter`, and how many there were besides."""
+        left, besides = ACCESSES, Counter[str]()
+        for i, event in enumerate(seen):
+            if event.app == "access" and event.verb != "lost" and i not in matter:
+                if left == 0:
+                    besides[event.verb] += 1
+                    continue
+                left -= 1
+            noted(self._world, event.actor, event.app, event.verb, event.arguments)
+        if besides:
+            told = {verb: str(count) for verb, count in besides.items()}
+            noted(self._world, OPERATIONS, "access", "more", told)
 
     def _do(self, verb: str, arguments: dict[str, str]) -> None:
         self._world.act(self._agent, verb, arguments)
@@ -103,9 +121,22 @@ class Works:
             except ProcessLookupError:
                 continue  # it ended meanwhile
 
+    def _look(self, names: set[str]) -> None:
+        """What is seen now is operations' doing as far as it is about the processes of `names`, else the agent's."""
+        folder = f"{self._box.config.home}/{FOLDER}"
+        files = {f"{folder}/{name}.pid" for name in names} | {f"{folder}/.{name}" for name in names}
+
+        def ours(app: str, verb: str, told: Mapping[str, str]) -> bool:
+            if app == "processes":  # its own command lines name them, or their pid files and pipes
+                words = (word.rpartition("/")[2] for word in told["argv"].split("\0"))
+                return any(word.removeprefix(".").removesuffix(".pid") in names for word in words)
+            return told["path"] in files or (app == "access" and (verb == "run" or told["path"].startswith(folder)))
+
+        self._observer.look(OPERATIONS, ours, self._agent)
+
     def _left(self, name: str) -> list[int]:
         """Host pids of what serves `name`, also by another name of the program."""
-        self._observer.look(OPERATIONS)
+        self._look({name})
         return [
             process.pid
             for process in self._observer.alive()
