@@ -40,6 +40,17 @@ def test_make_targets_exist() -> None:
     assert set(re.findall(r"\bmake (demo|test|bench|slow)\b", README)) <= targets
 
 
+def test_no_two_measurements_share_a_run_folder() -> None:
+    told = [shlex.split(line, comments=True)[2:] for line in COMMANDS if line.startswith("offswitch measure ")]
+    folders = [words[words.index("--out") + 1] if "--out" in words else _default(words) for words in told]
+    assert len(set(folders)) == len(folders) > 8
+
+
+def _default(words: list[str]) -> str:
+    """What tells one folder from another where no --out is given."""
+    return " ".join(words[words.index(name) + 1] for name in ("--agent", "--model", "--tier") if name in words)
+
+
 COMMANDS = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("offswitch ")]
 COMMANDS += re.findall(r"`(offswitch [^`]+)`", README)
 
