@@ -1,12 +1,13 @@
 """The teacher through Inspect's mock model: answers are kept, the budget holds, and failures are told."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from inspect_ai.model import Model, ModelOutput, ModelUsage, get_model
+from inspect_ai.model import GenerateConfig, Model, ModelOutput, ModelUsage, get_model
 
 from offswitch.adapters.inspect import InspectPolicy
 from offswitch.adapters.inspect.ledger import Ledger
@@ -71,6 +72,30 @@ def test_a_teacher_that_fails_is_told_and_what_came_before_is_kept(tmp_path: Pat
     with pytest.raises(ModelError, match="cannot be reached or refuses"):
         failing.write(["a", "b"])
     assert teacher(tmp_path, ["two"]).write(["a", "b"]) == ["one", "two"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_first_request_goes_alone_and_gives_up_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
+    retries = list[int | None]()
+
+    async def generate(model: Model, asked: str, *rest: Any, config: GenerateConfig, **more: Any) -> ModelOutput:
+        retries.append(config.max_retries)
+        await asyncio.sleep(0)
+        if not there:
+            raise ConnectionError("nobody answers")
+        output = ModelOutput.from_content("mockllm/model", asked.upper())
+        output.usage = ModelUsage(total_tokens=1)
+        return output
+
+    monkeypatch.setattr(Model, "generate", generate)
+    asks = InspectTeacher("mockllm/model", Ledger(tmp_path, 10**6), together=3)
+    if not there:
+        with pytest.raises(ModelError, match="cannot be reached or refuses: nobody answers"):
+            asks.write(["a", "b", "c"])
+        assert retries == [1]
+        return
+    assert asks.write(["a", "b", "c"]) == ["A", "B", "C"]
+    assert retries == [1, 6, 6]
 
 
 def test_documents_below_the_mark_are_left_out(tmp_path: Path) -> None:

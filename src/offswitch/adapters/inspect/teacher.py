@@ -11,7 +11,7 @@ from offswitch.errors import ModelError
 
 _RETRIES = 6
 _FIRST = 1
-"""Retries until the first answer has come: a server that is not there is told in seconds, not in four minutes."""
+"""Retries of the first request, which goes alone: a server that is not there is told in seconds, not in four minutes."""
 _LONGEST = 2000
 
 
@@ -33,20 +33,21 @@ class InspectTeacher:
         return asyncio.run(self._write(prompts))
 
     async def _write(self, prompts: Sequence[str]) -> list[str | None]:
-        places = asyncio.Semaphore(self._together)
+        places, alone = asyncio.Semaphore(self._together), list[str | None]()
+        while len(alone) < len(prompts) and not self.ledger.calls:  # what was kept takes no call
+            alone.append(await self._one(prompts[len(alone)], self._config.merge(GenerateConfig(max_retries=_FIRST))))
 
         async def one(prompt: str) -> str | None:
             async with places:
-                return await self._one(prompt)
+                return await self._one(prompt, self._config)
 
-        done = await asyncio.gather(*(one(prompt) for prompt in prompts), return_exceptions=True)
+        done = await asyncio.gather(*(one(prompt) for prompt in prompts[len(alone) :]), return_exceptions=True)
         failed = next((found for found in done if isinstance(found, BaseException)), None)
         if failed is not None:
             raise failed
-        return [found if isinstance(found, str) else None for found in done]
+        return [*alone, *(found if isinstance(found, str) else None for found in done)]
 
-    async def _one(self, prompt: str) -> str | None:
-        config = self._config if self.ledger.calls else self._config.merge(GenerateConfig(max_retries=_FIRST))
+    async def _one(self, prompt: str, config: GenerateConfig) -> str | None:
         try:
             output = await self.ledger.generate(self._model, prompt, (), config)
         except ModelError:
