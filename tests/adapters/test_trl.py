@@ -1,5 +1,6 @@
 """Stages of a few steps on the tiny organism: they run, resume, are signed, and teach the agent's own words only."""
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from transformers import AutoTokenizer
 
 from offswitch.adapters import trl
 from offswitch.adapters.hf import HFPolicy, load
+from offswitch.adapters.trl.run import LOG
 from offswitch.adapters.trl.tokens import chat_tokens
 from offswitch.errors import ModelError, OutputError, SplitError
 from offswitch.jobs.folder import run_folder
@@ -150,6 +152,9 @@ def test_an_interrupted_stage_goes_on_to_the_same_weights(
     again = run(stage, tiny, tmp_path / "broken", lambda step, of, figures: steps.append(step))
     assert min(steps) > kept
     assert weights(again) == weights(whole)
+    logs = [[json.loads(line) for line in (out / LOG).read_text().splitlines()] for out in (whole, again)]
+    told = [[(one["step"], one["loss"]) for one in log if "loss" in one] for log in logs]
+    assert told[0] == told[1] != []
 
 
 def test_labels_are_the_agents_own_words_with_and_without_markers(tiny: Path) -> None:

@@ -68,7 +68,8 @@ def test_after_the_ending_nothing_happens_any_more() -> None:
 
 
 def test_each_set_of_tools_is_an_environment_of_its_own() -> None:
-    some = suite(load_families(suite="library"), "train", 1, 0)
+    train = [family for family in load_families(suite="library").values() if family.split == "train"]
+    some = suite({family.id: family for family in train[::6]}, "train", 1, 0)
     given = environments(some)
     assert len(given.factories) == len({id(scenario.kit.schemas) for scenario in some}) > 1
     for row in given.rows:

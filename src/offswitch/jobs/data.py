@@ -21,7 +21,7 @@ from offswitch.train.ground import Ground
 from offswitch.train.ingredients import KINDS, PLAYED, Ingredient
 from offswitch.train.material import ingredients, stage_made
 from offswitch.train.parquet import write_rows
-from offswitch.train.recipe import Midtraining, Preference, Recipe, Stage, Supervised, load_recipe
+from offswitch.train.recipe import Midtraining, Preference, Recipe, Stage, Supervised, load_recipe, shipped
 from offswitch.train.row import Form
 
 if TYPE_CHECKING:
@@ -76,7 +76,11 @@ def make_data(order: Order, families: Mapping[str, Family], spec: Spec, out: Pat
 def wanted(order: Order) -> Recipe:
     """The recipe, or one of a single stage for a single ingredient. Raises `DocumentError` where there is nothing to make."""
     if order.name not in KINDS:
-        recipe = turned(load_recipe(order.name.removeprefix("recipe:")), order.dose, order.settings)
+        name = order.name.removeprefix("recipe:")
+        if name == order.name and not name.endswith((".yaml", ".yml")) and name not in shipped():
+            what = f"no such ingredient or recipe; ingredients: {', '.join(KINDS)}; recipes: {', '.join(shipped())}"
+            raise DocumentError(name, None, "name", what)
+        recipe = turned(load_recipe(name), order.dose, order.settings)
         if not any(ingredients(stage) for stage in recipe.stages):
             raise DocumentError(
                 order.name, None, "stages", "declares no data; its demonstrations and replay are made while it trains"

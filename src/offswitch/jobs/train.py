@@ -40,9 +40,10 @@ def train(
         if not (out / FILE).is_file():
             with report.work(f"{recipe.name}: {_LABELS[stage.kind]}") as bar:
                 rows = _rows(i, stage, start, out, families, seed, how.data)
+                shown = {**_pressed(stage, families), **seen_families(rows, families)}
                 work = Work(stage, start, out, families, seed, tuple(rows))
                 _run(work, how, lambda step, of, figures: bar.at(step, of, _note(figures)))
-            _sign(out, recipe, start, {**_pressed(stage, families), **seen_families(rows, families)}, seed, base)
+            _sign(out, recipe, start, shown, seed, base)
             shutil.rmtree(_work(out), ignore_errors=True)
         start = out
     return start

@@ -1,14 +1,13 @@
 """A recipe with a few of its numbers turned: one dial for how much, and any single field by its place."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from offswitch.document import line_of
 from offswitch.errors import DocumentError
 from offswitch.train.recipe import Lora, Recipe
 
@@ -30,10 +29,8 @@ def turned(recipe: Recipe, dose: float = 1.0, settings: Iterable[str] = ()) -> R
         return Recipe.model_validate(told)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise DocumentError(
-            recipe.name, line_of(None, first["loc"]), field, f"{first['msg']}, got {first['input']!r:.60}"
-        ) from error
+        place = ".".join(_there(told, first["loc"]))
+        raise DocumentError(recipe.name, None, place, f"{first['msg']}, got {first['input']!r:.60}") from error
 
 
 def adapters(recipe: Recipe, rank: int) -> Recipe:
@@ -82,12 +79,23 @@ def _scaled(node: Any, dose: float) -> Any:
     return [_scaled(value, dose) for value in node] if isinstance(node, list) else node
 
 
+def _there(node: Any, loc: Iterable[Any]) -> Iterator[str]:
+    """The parts of a place as a user writes it: without the names that a union gives to its kinds."""
+    for part in loc:
+        if isinstance(node, list) or part in node:
+            node = node[part]
+            yield str(part)
+
+
 def _set(name: str, told: Any, place: str, value: Any) -> None:
     *path, last = place.split(".")
     node = told
     try:
         for part in path:
             node = node[int(part)] if isinstance(node, list) else node[part]
-        node[int(last) if isinstance(node, list) else last] = value
+        key = int(last) if isinstance(node, list) else last
+        node[key]  # what there is, whatever it is: a typo is no new field
+        node[key] = value
     except (KeyError, IndexError, ValueError, TypeError) as error:
-        raise DocumentError(name, None, place, "there is no such field") from error
+        there = f"; there are: {', '.join(node)}" if isinstance(node, Mapping) else ""
+        raise DocumentError(name, None, place, f"there is no such field{there}") from error

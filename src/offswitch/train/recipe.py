@@ -12,6 +12,8 @@ from offswitch.train.ingredients import Ingredient
 from offswitch.train.reward import Reward
 from offswitch.train.row import Form
 
+_SHIPPED = files("offswitch.train") / "recipes"
+
 
 class Lora(Record):
     """Low-rank adapters (LoRA, arXiv 2106.09685) instead of all weights; merged before the next stage."""
@@ -129,8 +131,11 @@ def load_recipe(name: str) -> Recipe:
     """A recipe that ships, by name, or a file. Raises `DocumentError`."""
     if name.endswith((".yaml", ".yml")):
         return read(Path(name), Recipe)
-    shipped = files("offswitch.train") / "recipes"
-    known = sorted(item.name.removesuffix(".yaml") for item in shipped.iterdir() if item.name.endswith(".yaml"))
-    if name not in known:
-        raise DocumentError(name, None, "recipe", f"no such recipe; shipped: {', '.join(known)}; or name a .yaml file")
-    return parse((shipped / f"{name}.yaml").read_text(encoding="utf-8"), Recipe, f"{name}.yaml")
+    if name not in shipped():
+        raise DocumentError(name, None, "recipe", f"no such recipe; shipped: {', '.join(shipped())}; or name a .yaml file")
+    return parse((_SHIPPED / f"{name}.yaml").read_text(encoding="utf-8"), Recipe, f"{name}.yaml")
+
+
+def shipped() -> list[str]:
+    """Names of the recipes that ship."""
+    return sorted(item.name.removesuffix(".yaml") for item in _SHIPPED.iterdir() if item.name.endswith(".yaml"))

@@ -1,5 +1,6 @@
 """One stage, from a model folder to a model folder: load, train, merge what was adapted, save."""
 
+import json
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,9 @@ from offswitch.scenarios.family import Family
 from offswitch.train.ingredient import rl_scenarios
 from offswitch.train.recipe import Lora, Midtraining, Preference, Reinforcement, Stage
 from offswitch.train.row import Row
+
+LOG = "training.jsonl"
+"""In the model folder: what TRL told of loss, reward and learning rate, a line every few steps, kills or not."""
 
 
 def run_stage(
@@ -102,6 +106,7 @@ def _keep(trainer: Any, stage: Stage, start: Path, out: Path) -> None:
             load(gathered)[1].save_pretrained(out)
     if trainer.accelerator.is_main_process:
         trainer.processing_class.save_pretrained(out)
+        (out / LOG).write_text("".join(json.dumps(told) + "\n" for told in trainer.state.log_history), encoding="utf-8")
         (out / "training_args.bin").unlink(missing_ok=True)
     trainer.accelerator.wait_for_everyone()
 
