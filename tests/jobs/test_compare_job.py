@@ -205,3 +205,4 @@ def test_plan_tells_designs_apart() -> None:
     assert CliRunner().invoke(plan, []).exit_code == 2
     change = CliRunner().invoke(plan, ["--before", "0.3", "--after", "0.1", "--json"])
     assert json.loads(change.stdout)[0]["read"] > 1000
+    assert "how long episodes are 100%" in change.stderr

@@ -56,6 +56,19 @@ def test_runs_at_two_temperatures_have_a_factor_more(offswitch: Run, runs: Path)
     assert one["levels"][0]["effect"]["point"] == 0
 
 
+def test_the_seed_of_sampling_is_a_setting_of_its_own(offswitch: Run, runs: Path) -> None:
+    told = ("measure", "--model", "scripted/resister", "--n", "2", "--out")
+    refused = offswitch(*told, runs / "a", "--seed", "3")
+    assert "holds a run with another sampling" in refused.stderr
+    settings = runs / "a" / "run.json"
+    old = {name: value for name, value in json.loads(settings.read_text()).items() if name != "sampling"}
+    settings.write_text(json.dumps(old))  # as of a run of before it was kept
+    assert offswitch(*told, runs / "a").exit_code == 0
+    assert offswitch(*told, runs / "d", "--seed", "3").exit_code == 0
+    found = json.loads(offswitch("robustness", runs / "a", runs / "d", "--json").stdout)
+    assert "sampling" in {one["factor"] for one in found["factors"]["violated"]}
+
+
 @contextmanager
 def hothead(sure: bool) -> Iterator[str]:
     """A model server on loopback whose model disarms its switch when hot and threatened; without a threat only if `sure`."""

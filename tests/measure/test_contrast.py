@@ -8,6 +8,7 @@ import pytest
 from offswitch.measure.contrast import (
     Difference,
     Table,
+    apart,
     change,
     mcnemar,
     newcombe,
@@ -17,6 +18,8 @@ from offswitch.measure.contrast import (
     tables_by,
     unpaired,
 )
+from offswitch.measure.estimate import rate_of
+from offswitch.measure.rare import weighted_rate
 from offswitch.measure.record import Episode
 
 Make = Callable[..., Episode]
@@ -72,6 +75,27 @@ def test_unpaired_has_newcombes_answer() -> None:
     found = unpaired([True] * 56 + [False] * 14, [True] * 48 + [False] * 32)
     assert found is not None
     assert (round(found.low, 4), round(found.high, 4)) == (0.0524, 0.3339)
+
+
+def test_two_intervals_together_are_newcombes_for_two_proportions() -> None:
+    one, two = rate_of(56, 70), rate_of(48, 80)
+    assert one is not None
+    assert two is not None
+    found = apart(one, two)
+    assert (round(found.low, 4), round(found.high, 4), found.n) == (0.0524, 0.3339, 150)
+
+
+@pytest.mark.parametrize("expected", [(12, 12), (30, 6)])
+def test_two_rare_rates_apart_hold_the_truth(expected: tuple[int, int]) -> None:
+    """Values as in `test_rare`: so many equal events are expected in all of 30 values."""
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(400):
+        one, two = (weighted_rate([(0.001 * rng.poisson(n / 30, 30)).tolist()], 0.001, "tree") for n in expected)
+        assert one is not None
+        assert two is not None
+        found = apart(one, two)
+        held += found.low <= 0.001 * (expected[0] - expected[1]) / 30 <= found.high
+    assert 0.93 <= held / 400 <= 0.985
 
 
 def test_printing_is_in_points_and_has_no_negative_zero() -> None:

@@ -1,7 +1,9 @@
 """The command that sets two runs side by side."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,18 +21,19 @@ def compare(first: str, second: str, anyway: bool, figure: Path | None, as_json:
 
     Each is a run folder; an arm of a hardening run is FOLDER:before, FOLDER:after or FOLDER:control.
 
-    Two runs of `offswitch workday` are compared by their hazards, and by a log-rank test of whether days go wrong sooner.
+    Two runs of `offswitch workday` are compared by their hazards, and by a log-rank test of whether days go wrong sooner; two
+    of `rare` or of `twins` by their estimates.
     """
     import json
 
-    from offswitch.jobs.compare import compare_runs, write_figure
-    from offswitch.jobs.compare_days import are_days, compare_days, lines
+    from offswitch.jobs.compare import compare_runs, one_command, write_figure
 
-    if are_days(first, second):
+    command = one_command(first, second)
+    if command in ("workday", "rare", "twins"):
         if figure is not None:
-            raise click.UsageError("--figure shows measured runs; runs of long days keep their curve in survival.csv")
-        days = compare_days(first, second, anyway)
-        click.echo(json.dumps(days.as_dict(), allow_nan=False) if as_json else "\n".join(lines(days)))
+            raise click.UsageError(f"--figure shows measured runs, not runs of {command}")
+        other, told = _others(command, first, second, anyway)
+        click.echo(json.dumps(other, allow_nan=False) if as_json else "\n".join(told))
         return
 
     found = compare_runs(first, second, anyway)
@@ -45,3 +48,17 @@ def compare(first: str, second: str, anyway: bool, figure: Path | None, as_json:
     from offswitch.measure.compare_table import render_comparison
 
     Console(width=None if sys.stdout.isatty() else 110).print(render_comparison(found))
+
+
+def _others(command: str, first: str, second: str, anyway: bool) -> tuple[dict[str, Any], Iterator[str]]:
+    """As JSON and as lines."""
+    if command == "workday":
+        from offswitch.jobs.compare_days import compare_days, lines
+
+        days = compare_days(first, second, anyway)
+        return days.as_dict(), lines(days)
+    from offswitch.jobs.compare_rates import compare_rates
+    from offswitch.jobs.compare_rates import lines as rows
+
+    rates = compare_rates(command, first, second, anyway)
+    return rates.as_dict(), rows(rates)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from offswitch.cli.options import found_families, world_options
+from offswitch.cli.options import found_families, reporter, world_options
 
 _RATE = click.FloatRange(0, 1)
 
@@ -17,7 +17,13 @@ _RATE = click.FloatRange(0, 1)
 @click.option("--after", type=_RATE, help="... and after it, for a change that is to be seen.")
 @click.option("--power", type=click.FloatRange(0.01, 0.999), default=0.8, show_default=True)
 @click.option("--level", type=click.FloatRange(0.5, 0.999), default=0.95, show_default=True)
-@click.option("--correlation", type=click.FloatRange(0, 0.99), default=0.1, show_default=True, help="Within a family.")
+@click.option(
+    "--correlation",
+    type=click.FloatRange(0, 0.99),
+    default=0.1,
+    show_default=True,
+    help="Of episodes within a family, for an answer about families like these.",
+)
 @click.option("--split", type=click.Choice(["heldout", "far", "train", "all"]), default="heldout", show_default=True)
 @click.option("--tokens-in", type=float, help="Tokens read in an episode. Default: as in the right answer's episodes.")
 @click.option("--tokens-out", type=float, help="Tokens written in an episode; set it for a model that thinks aloud.")
@@ -46,7 +52,7 @@ def plan(question: str | None, as_json: bool, **rest: Any) -> None:
     if (both[0] is None) != (both[1] is None):
         raise click.UsageError("give both --tokens-in and --tokens-out, or neither")
     tokens = None if both[0] is None or both[1] is None else Tokens(*both)
-    costs = run(ask, guess, found_families(rest), Prices(rest["price_in"], rest["price_out"]), tokens)
+    costs = run(ask, guess, found_families(rest), Prices(rest["price_in"], rest["price_out"]), tokens, reporter())
     if as_json:
         click.echo(json.dumps([asdict(cost) for cost in costs]))
         return

@@ -54,7 +54,9 @@ def rare(model: str, out: Path | None, split: str, as_json: bool, **rest: Any) -
         click.echo(f"{name:<24}{100 * one.point:>10.4f} %  [{100 * one.low:.4f}, {100 * one.high:.4f}]")
     unit = "tokens" if found.method == "tree" else "decisions"
     worth = "no noise was seen" if found.worth is None else f"worth about {found.worth:,} plain episodes"
-    click.echo(f"{found.rate.level:.0%}, {found.rate.n} {found.method} estimates, {found.spent:,} {unit}; {worth}")
+    these = "this very scenario" if found.scenarios == 1 else f"these very {found.scenarios} scenarios"
+    made = f"{found.rate.n} {found.method} estimates, {found.spent:,} {unit}"
+    click.echo(f"{found.rate.level:.0%}, for {these}; {made}; {worth}")
     if found.events is not None and found.events < FEW:
         click.echo(
             f"worth only {found.events:.1f} events: the upper end may be too low; take more scenarios or a smaller --least"

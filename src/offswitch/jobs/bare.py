@@ -36,6 +36,7 @@ def measure_model(
     if chosen.until:  # what cannot be read or answered is told before anything is played
         split_asked(until(chosen.until), (s.family.split for s in chosen.scenarios(families) if s.pressured))
     told = {**marked(choice), **marked(chosen), "families": digests, "spec": spec.name}
+    told["sampling"] = marked(choice)["seed"]  # `seed` is the suite's
     del told["concurrency"]  # a server that is overrun may be asked more slowly from here on
     trained = provenance(choice.model) if Path(choice.model).is_dir() else None
     refuse_leaks(trained, families)

@@ -1,20 +1,24 @@
 """Two run folders, or two arms of one, as one comparison."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from offswitch.card.card import Card
 from offswitch.card.card import read as read_card
-from offswitch.errors import OffswitchError, OutputError
+from offswitch.errors import OffswitchError, OutputError, SplitError
 from offswitch.jobs.folder import told_plainly, write_whole
-from offswitch.jobs.measure import read_unit
+from offswitch.jobs.measure import Suite, read_unit
+from offswitch.jobs.settings import defaults
 from offswitch.measure.compare import Comparison, Setting, compare
 from offswitch.measure.record import Episode
 
 ARMS = ("before", "after", "control")
-_OTHERS = {
+OF_A_MODEL = ("model", "endpoint", "local", "temperature", "batch", "agent", "seed", "concurrency")
+"""Settings that two runs may differ in and still compare; the seed gives other draws of the same kind."""
+_FILES = {
     "twins.json": "twins", "rare.json": "rare", "workday.json": "workday", "persist.json": "persist",
     "ablation.json": "ablate",
 }  # fmt: skip
@@ -42,7 +46,7 @@ def write_figure(comparison: Comparison, path: Path) -> None:
 def read_run(told: str) -> tuple[Setting, list[Episode]]:
     """What a run was a run of, and its verdicts. Raises `OffswitchError` for what is no finished run."""
     folder, arm = _named(told)
-    if command := next((command for file, command in _OTHERS.items() if (folder / file).is_file()), None):
+    if (command := command_of(told)) != "measure":
         raise OffswitchError(f"{folder} is a run of offswitch {command}; this takes runs of measure or harden")
     if not (folder / "card.json").is_file():
         raise OffswitchError(f"{folder} holds no finished run (no card.json); run the same measure or harden command again")
@@ -71,9 +75,56 @@ def _named(told: str) -> tuple[Path, str | None]:
     return (Path(folder), arm) if folder and arm in ARMS else (Path(told), None)
 
 
+def command_of(told: str) -> str:
+    """The command that made a run folder, by the file that it leaves; `measure` for all that have a card or nothing yet."""
+    folder, _ = _named(told)
+    return next((command for file, command in _FILES.items() if (folder / file).is_file()), "measure")
+
+
+def one_command(first: str, second: str) -> str:
+    """The command that both are of. Raises `OffswitchError` where they are of two."""
+    commands = [command_of(run) for run in (first, second)]
+    if commands[0] != commands[1]:
+        told = " and ".join(f"{run} of offswitch {one}" for run, one in zip((first, second), commands, strict=True))
+        raise OffswitchError(f"{told}: compare two of a kind")
+    return commands[0]
+
+
 def told_settings(told: str) -> dict[str, Any]:
     """What the command of a run was given."""
     return _settings(_named(told)[0] / "run.json")
+
+
+def other_settings(
+    runs: tuple[str, str], kinds: Sequence[type], free: Sequence[str] = OF_A_MODEL, anyway: bool = False
+) -> tuple[str, ...]:
+    """A phrase for each setting that makes the comparison of two runs false; one that a run lacks is at its default.
+
+    `kinds` are the dataclasses that the settings come from. Raises `SplitError` where there are any, unless told `anyway`.
+    """
+    settings, usual = [_flat(told_settings(run)) for run in runs], _flat({**defaults(*kinds), "suite": defaults(Suite)})
+    names = [name for name in sorted({*settings[0], *settings[1]}) if name not in free]
+    told = [(name, *(_short(one.get(name, usual.get(name))) for one in settings)) for name in names]
+    differs = tuple(f"{name}: {one} against {two}" for name, one, two in told if one != two)
+    if differs and not anyway:
+        raise SplitError(
+            f"these runs do not compare ({'; '.join(differs)}); make both with the same options, or pass --anyway to see it"
+            " marked"
+        )
+    return differs
+
+
+def _flat(told: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a suite beside the others."""
+    inner = told.get("suite", {})
+    return {**{name: one for name, one in told.items() if name != "suite"}, **{f"suite {k}": v for k, v in inner.items()}}
+
+
+def _short(value: Any) -> str:
+    """Of families, ids and the beginning of their hashes."""
+    if not isinstance(value, dict):
+        return str(value)
+    return ", ".join(f"{name} {str(one)[:8]}" for name, one in sorted(value.items()))
 
 
 def _settings(path: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from offswitch.errors import OffswitchError
+from offswitch.jobs.report import Report, Silent
 from offswitch.measure.plan import Guess, Need, change, clustered, fixed, sequential
 from offswitch.measure.sequential import until
 from offswitch.rollout.episode import Episode
@@ -17,6 +18,7 @@ from offswitch.scenarios.scenario import Scenario, suite
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+SILENT = Silent()
 LETTERS = 4
 """Characters of English in a token, roughly."""
 
@@ -65,7 +67,12 @@ class Cost:
 
 
 def plan(
-    ask: Ask, guess: Guess, families: Mapping[str, Family], prices: Prices, tokens: Tokens | None = None
+    ask: Ask,
+    guess: Guess,
+    families: Mapping[str, Family],
+    prices: Prices,
+    tokens: Tokens | None = None,
+    report: Report = SILENT,
 ) -> tuple[Cost, ...]:
     """One row a design. Raises `OffswitchError` for a question that cannot be read or a split without families.
 
@@ -78,14 +85,21 @@ def plan(
     if not chosen:
         raise OffswitchError(f"there is no family in the split {ask.split!r}")
     guess = replace(guess, families=len(chosen))
+    if ask.before is None or ask.after is None:
+        until(ask.question, guess.level)  # what cannot be read is told before anything is played
     if tokens is None:
-        tokens = episode_tokens(suite(families, ask.split, 2, 1))
+        tokens = episode_tokens(suite(families, ask.split, 2, 1), report)
     ordinary = sum(family.kind is Kind.ORDINARY for family in families.values())
     a_round = 2 * len(chosen) + ordinary
     if ask.before is not None and ask.after is not None:
         return (_cost(change(ask.before, ask.after, guess), 2 * a_round, tokens, prices),)
     question = until(ask.question, guess.level)
-    return tuple(_cost(design(question, guess), a_round, tokens, prices) for design in (fixed, sequential, clustered))
+    costs: list[Cost] = []
+    with report.work("designs") as bar:
+        for design in (fixed, sequential, clustered):
+            costs.append(_cost(design(question, guess), a_round, tokens, prices))
+            bar.at(len(costs), 3)
+    return tuple(costs)
 
 
 def _cost(need: Need, a_round: int, tokens: Tokens, prices: Prices) -> Cost:
@@ -98,18 +112,20 @@ def _cost(need: Need, a_round: int, tokens: Tokens, prices: Prices) -> Cost:
     return Cost(need, played, read, written, (read * prices.read + written * prices.written) / 1e6)
 
 
-def episode_tokens(scenarios: Sequence[Scenario]) -> Tokens:
+def episode_tokens(scenarios: Sequence[Scenario], report: Report = SILENT) -> Tokens:
     """Mean over the right answer's episodes in these scenarios. Raises `ValueError` for none."""
     if not scenarios:
         raise ValueError("needs scenarios")
     read = written = 0
-    for scenario in scenarios:
-        said, offered = 0, len(json.dumps(Episode(scenario).tools))
-        for message in run(corrigible(), scenario).messages:
-            size = len(json.dumps(message, ensure_ascii=False))
-            if message["role"] == "assistant":
-                read, written = read + said + offered, written + size
-            said += size
+    with report.work("how long episodes are") as bar:
+        for i, scenario in enumerate(scenarios, 1):
+            said, offered = 0, len(json.dumps(Episode(scenario).tools))
+            for message in run(corrigible(), scenario).messages:
+                size = len(json.dumps(message, ensure_ascii=False))
+                if message["role"] == "assistant":
+                    read, written = read + said + offered, written + size
+                said += size
+            bar.at(i, len(scenarios))
     return Tokens(read / LETTERS / len(scenarios), written / LETTERS / len(scenarios))
 
 

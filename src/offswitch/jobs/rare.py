@@ -78,6 +78,7 @@ class Result:
     rate: Estimate
     """For these very scenarios."""
     families: Mapping[str, Estimate]
+    scenarios: int
     unscored: float
     spent: int
     events: float | None
@@ -130,7 +131,7 @@ def summed(rows: Sequence[Row], asked: Rare) -> Result:
     worst = forecast(chances, asked.among, TOLD * asked.least) if asked.among else None
     known = asked.method == "tree" and all(len(set(row.pasts)) == 1 for row in rows)
     few = None if known else events(found.point, variance)
-    return Result(asked.method, found, kept, unscored, sum(row.spent for row in rows), few, worth, worst)
+    return Result(asked.method, found, kept, len(rows), unscored, sum(row.spent for row in rows), few, worth, worst)
 
 
 def _rate(rows: Sequence[Row], asked: Rare, method: str) -> tuple[Estimate, float]:

@@ -12,8 +12,9 @@ from offswitch.measure.compare import Setting, mismatches
 from offswitch.measure.record import Episode
 from offswitch.measure.robustness import Robustness, robustness
 
-BETWEEN = ("temperature", "limit", "seed")
-"""Settings of runs that become factors where they differ."""
+BETWEEN = {"temperature": 1.0, "limit": None, "seed": 0, "sampling": 0}
+"""Settings of runs that become factors where they differ, with what they are where an older run does not say; `seed` is
+that of the suite, `sampling` the model's."""
 
 
 def robust_runs(runs: Sequence[str], split: str = "all") -> Robustness:
@@ -26,12 +27,12 @@ def robust_runs(runs: Sequence[str], split: str = "all") -> Robustness:
     for setting, _ in read[1:]:
         _refuse_another(first, setting)
     settings = [_flat(told_settings(told)) for told in runs]
-    differing = [name for name in BETWEEN if len({repr(one.get(name)) for one in settings}) > 1]
+    differing = [name for name, usual in BETWEEN.items() if len({repr(one.get(name, usual)) for one in settings}) > 1]
     if len(runs) > 1 and not differing:
         raise OffswitchError(f"these runs differ in none of {', '.join(BETWEEN)}; give one of them, or runs that do")
     episodes: list[Episode] = []
     for one, (_, played) in zip(settings, read, strict=True):
-        between = {name: str(one.get(name)) for name in differing}
+        between = {name: str(one.get(name, BETWEEN[name])) for name in differing}
         episodes += [replace(episode, levels={**episode.levels, **between}) for episode in played]
     try:
         return robustness(episodes, split)

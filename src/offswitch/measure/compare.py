@@ -26,6 +26,13 @@ PRESSURED = ("heldout", "far", "train")
 QUESTIONS = ("violated", "right")
 """What is told family by family."""
 ANYWAY = "these runs do not compare and stand side by side only because --anyway was given"
+
+
+def marked_anyway(differs: Sequence[str]) -> tuple[str, ...]:
+    """What stands beside every view of two runs that do not compare; nothing where they do."""
+    return (ANYWAY, *(f"differs: {one}" for one in differs)) if differs else ()
+
+
 _OVERALL = ("violated", "decided", "right", "acted", "task_done")
 
 

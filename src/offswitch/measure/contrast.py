@@ -155,6 +155,18 @@ def unpaired_of(first: tuple[int, int], second: tuple[int, int], level: float = 
     return Difference(a / m - b / n, max(-1.0, float(low)), min(1.0, float(high)), level, m + n, None, "Newcombe unpaired")
 
 
+def apart(first: Estimate, second: Estimate) -> Difference:
+    """First minus second of two estimates that are independent of each other, from their intervals.
+
+    Newcombe's way to put two intervals together holds for other estimates than proportions too: MOVER (Zou and Donner 2008,
+    Statistics in Medicine 27:1693). Positive correlation makes it err to the wide side.
+    """
+    d = first.point - second.point
+    low = d - sqrt((first.point - first.low) ** 2 + (second.high - second.point) ** 2)
+    high = d + sqrt((first.high - first.point) ** 2 + (second.point - second.low) ** 2)
+    return Difference(d, low, high, first.level, first.n + second.n, None, "from both intervals (MOVER)")
+
+
 def change(before: Iterable[Episode], after: Iterable[Episode], field: str, level: float = 0.95) -> Difference | None:
     """What happened between two runs: after minus before, over scenarios with equal key that both scored."""
     return _contrast(after, before, lambda episode: episode.key, field, level)

@@ -111,7 +111,7 @@ def wilson(count: float, n: float, level: float = 0.95) -> Interval:
     from statsmodels.stats.proportion import proportion_confint
 
     low, high = proportion_confint(count, n, alpha=1 - level, method="wilson")
-    return Interval(max(0.0, float(low)), min(1.0, float(high)))
+    return Interval(max(0.0, float(low)) if count > 0 else 0.0, min(1.0, float(high)) if count < n else 1.0)
 
 
 def exact(count: int, n: int, level: float = 0.95) -> Interval:

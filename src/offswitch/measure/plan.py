@@ -190,7 +190,9 @@ def change(before: float, after: float, guess: Guess) -> Need:
     differing = before * (1 - after) + after * (1 - before)
     d = before - after
     wanted = float(norm.ppf((1 + guess.level) / 2)) * sqrt(differing) + float(norm.ppf(guess.power)) * sqrt(differing - d * d)
-    return _need("pairs before and after", ceil((wanted / d) ** 2), guess, "McNemar, normal approximation")
+    return _need(
+        "pairs before and after", ceil((wanted / d) ** 2), guess, "McNemar, normal approximation, for these families"
+    )
 
 
 def _need(design: str, n: int, guess: Guess, note: str) -> Need:
@@ -199,6 +201,5 @@ def _need(design: str, n: int, guess: Guess, note: str) -> Need:
 
 
 def _why(question: Until, rate: float) -> str:
-    if question.side == "width":
-        return f"needs more than {MOST:,} episodes"
-    return f"a rate of {rate:g} does not make {question} true, or needs more than {MOST:,} episodes"
+    beyond = {"upper": rate < question.value, "lower": rate > question.value, "width": True}[question.side]
+    return f"needs more than {MOST:,} episodes" if beyond else f"a rate of {rate:g} does not make {question} true"
