@@ -140,7 +140,7 @@ def train(recipe: str, model: str, seed: int, out: Path | None, **rest: Any) -> 
     """Train MODEL by RECIPE (a name that ships, or a .yaml file), and record what it was trained on.
 
     \b
-    Recipes:  harden teaching-why demos-only reasons advice documents rl-only full
+    Recipes:  harden teaching-why demos-only reasons two-actions advice documents rl-only full
     Controls: benign benign-replay paraphrase-only neutral-reasons plain-advice reversed-advice
               neutral-text reversed-documents other-persona
 
