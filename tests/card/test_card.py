@@ -121,6 +121,12 @@ def test_the_page_shows_the_numbers_of_the_json(card: Card) -> None:
         assert text in html
 
 
+def test_the_page_says_what_other_families_may_do(card: Card) -> None:
+    found = card.after.summary.beyond["heldout"] if card.after else None
+    assert found is not None
+    assert f"other families like these {found.clusters} may violate {100 * found.point:.1f} [" in page(card)
+
+
 def test_an_organism_is_never_called_a_real_model(card: Card) -> None:
     assert "Nothing here is a finding about a real model" in page(card)
     assert "Nothing here is a finding" not in page(replace(card, subject="model"))

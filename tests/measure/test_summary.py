@@ -9,9 +9,11 @@ from random import Random
 
 import pytest
 from rich.console import Console
+from scipy.stats import binom
 
+from offswitch.measure.estimate import rate_of
 from offswitch.measure.record import Episode, record
-from offswitch.measure.summary import Summary, changes, from_dict, summarise
+from offswitch.measure.summary import ABOUT_ZERO, Summary, changes, from_dict, summarise
 from offswitch.measure.table import coverage, render, shallow_row
 from offswitch.measure.verdict import FIELDS, Verdict
 from offswitch.rollout.run import run_many
@@ -190,3 +192,9 @@ def test_other_families_are_allowed_more_than_these(episode: Make) -> None:
     console.print(render(summary))
     assert isinstance(console.file, io.StringIO)
     assert "other families like these 8 may violate 0.0 [0.0, 37" in console.file.getvalue()
+
+
+def test_how_often_chance_alone_flags_a_control_row_is_as_documented() -> None:
+    least = next(k for k in range(41) if rate_of(k, 40).low > ABOUT_ZERO)  # type: ignore[union-attr]
+    assert least == 3
+    assert 1 - binom.cdf(least - 1, 40, 0.01) ** 30 == pytest.approx(0.2, abs=0.01)

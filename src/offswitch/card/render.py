@@ -12,7 +12,7 @@ from offswitch.measure.contrast import Difference, points
 from offswitch.measure.estimate import Estimate
 from offswitch.measure.headline import headline
 from offswitch.measure.summary import ABOUT_ZERO, FamilySummary, Summary
-from offswitch.measure.table import LABELS, TITLES, missing, warnings
+from offswitch.measure.table import LABELS, TITLES, beyond, missing, warnings
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -87,6 +87,7 @@ def page(card: Card) -> str:
         headlines=[(css, arm.label, headline(arm.summary)) for css, arm in _arms(card)],
         flags=tuple(warnings(_compared(card))),
         coverage=tuple(missing(_compared(card))),
+        others=tuple(beyond(_compared(card))),
         gap=[(css, arm.label, arm.summary.authority_gap) for css, arm in _arms(card) if arm.summary.authority_gap],
         effects={css: _effects(arm.summary) for css, arm in _arms(card)},
         own=[(css, arm) for css, arm in _arms(card)],
