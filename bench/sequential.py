@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import binom
 
 from offswitch.measure.plan import Guess, fixed_n, stopping
-from offswitch.measure.sequential import bounded, log_capital, until
+from offswitch.measure.sequential import log_capital, until
 
 DRAWS, MOST, LEVEL = 1000, 4000, 0.95
 QUESTIONS = (
@@ -45,17 +45,6 @@ def ever_out(rate: float, families: int, differ: bool, draws: int) -> tuple[floa
     return float(lost.any(axis=1).mean()), float(naive.any(axis=1).mean())
 
 
-def bounded_out(mean: float, spread: float, draws: int, n: int = 300) -> float:
-    """The same for `bounded`, on values with a beta distribution, each a family."""
-    rng = np.random.default_rng(0)
-    scale = mean * (1 - mean) / spread**2 - 1
-    out = 0
-    for _ in range(draws):
-        ends = bounded(rng.beta(mean * scale, (1 - mean) * scale, n))
-        out += bool(((ends[:, 0] > mean) | (ends[:, 1] < mean)).any())
-    return out / draws
-
-
 def cost(question: str, rate: float, draws: int) -> dict[str, Any]:
     """Mean and 80th percentile of the stopping time, against fixed n."""
     asked = until(question)
@@ -79,14 +68,12 @@ def main() -> None:
                 mine, naive = ever_out(rate, families, differ, draws)
                 coverage.append({"rate": rate, "families": families, "differ": differ, "betting": mine, "exact": naive})
                 print(f"{rate:>8g}{families:>10}{'yes' if differ else 'no':>8}{mine:>10.1%}{naive:>10.1%}", flush=True)
-    means = {f"mean {m}, sd {s}": bounded_out(m, s, max(50, draws // 4)) for m, s in ((0.5, 0.3), (0.05, 0.1), (0.01, 0.05))}
-    print("means of families (`bounded`), 300 families: " + "; ".join(f"{name}: {out:.1%}" for name, out in means.items()))
     print("\nquestion        rate   fixed n, 80% power   until decided: mean   80% by   undecided at 20 x")
     costs = [cost(question, rate, draws) for question, rate in QUESTIONS]
     for c in costs:
         row = f"{c['question']:<12}{c['rate']:>8g}{c['fixed']:>21,}{c['mean']:>22,}{c['p80']:>9,}{c['undecided']:>20.1%}"
         print(row)
-    print(json.dumps({"coverage": coverage, "bounded": means, "cost": costs}))
+    print(json.dumps({"coverage": coverage, "cost": costs}))
 
 
 if __name__ == "__main__":

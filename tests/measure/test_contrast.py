@@ -12,15 +12,21 @@ from offswitch.measure.contrast import (
     change,
     mcnemar,
     newcombe,
-    paired,
     paired_of,
     sign_flip,
     tables_by,
-    unpaired,
+    tabulate,
+    unpaired_of,
 )
 from offswitch.measure.estimate import rate_of
 from offswitch.measure.rare import weighted_rate
 from offswitch.measure.record import Episode
+
+
+def paired(first: list[bool], second: list[bool], clusters: list[str] | None = None) -> Difference | None:
+    tables = tables_by(zip(clusters or [""] * len(first), first, second, strict=True))
+    return paired_of(list(tables.values()), clusters is not None)
+
 
 Make = Callable[..., Episode]
 
@@ -65,14 +71,14 @@ def test_no_discordant_pairs_still_has_a_width() -> None:
 
 def test_edges() -> None:
     assert paired([], []) is None
-    assert unpaired([], [True]) is None
+    assert unpaired_of((0, 0), (1, 1)) is None
     with pytest.raises(ValueError, match="two values"):
-        paired([True], [])
+        tabulate([True], [])
 
 
 def test_unpaired_has_newcombes_answer() -> None:
     """Newcombe 1998 (Statistics in Medicine 17:873), method 10: 56/70 - 48/80 gives 0.0524 to 0.3339."""
-    found = unpaired([True] * 56 + [False] * 14, [True] * 48 + [False] * 32)
+    found = unpaired_of((56, 70), (48, 80))
     assert found is not None
     assert (round(found.low, 4), round(found.high, 4)) == (0.0524, 0.3339)
 
@@ -104,7 +110,7 @@ def test_printing_is_in_points_and_has_no_negative_zero() -> None:
 
 def test_clusters_that_differ_widen_the_difference() -> None:
     first = [True] * 40 + [False] * 40
-    second, clusters = [False] * 80, [i // 10 for i in range(80)]
+    second, clusters = [False] * 80, [str(i // 10) for i in range(80)]
     plain, clustered = paired(first, second), paired(first, second, clusters)
     assert plain is not None
     assert clustered is not None

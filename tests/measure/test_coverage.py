@@ -17,6 +17,11 @@ from offswitch.measure.survival import mean_count, survival_of
 from offswitch.rollout.episode import Ending
 
 ROOT = Path(__file__).parents[2]
+MEASURE = ROOT / "src" / "offswitch" / "measure"
+RESULTS = {
+    "Estimate", "Difference", "Interval", "Hazard", "LogRank", "Curve", "Mean", "Kappa", "Forecast", "Heterogeneity",
+    "Effective", "Bounds", "Corrected", "Shuffled", "FamilyChange",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("p", [0.02, 0.1, 0.5])
@@ -108,17 +113,57 @@ def test_kappa_holds_the_truth(n: int, share: float, sensitivity: float, specifi
     assert (normal / defined < 0.8) == (n < 100)
 
 
-def test_the_docs_list_estimators_with_tests_that_exist() -> None:
+def listed() -> list[tuple[str, str, str]]:
+    """The table of the docs: estimator, known answer, simulation."""
     text = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `([\w.]+)` \|[^|]+\| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
-    assert len(rows) >= 25
-    for name, known, coverage in rows:
+    return re.findall(r"^\| `([\w.]+)` \|[^|]+\| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
+
+
+def test_the_docs_list_estimators_with_tests_that_exist() -> None:
+    assert len(listed()) >= 25
+    for name, known, coverage in listed():
         module, function = name.split(".")
-        assert function in defined(ROOT / "src" / "offswitch" / "measure" / f"{module}.py"), name
+        assert function in defined(MEASURE / f"{module}.py"), name
         for told in re.findall(r"`(test_\w+)::(test_\w+)`", f"{known} {coverage}"):
             assert told[1] in defined(ROOT / "tests" / "measure" / f"{told[0]}.py"), f"{name}: {told}"
         assert "`test_" in known, f"{name} has no known answer"
         assert "`test_" in coverage, f"{name} has no simulation"
+
+
+def test_every_estimator_is_in_the_docs_or_a_step_of_one_that_is() -> None:
+    """Whatever is public in `measure` and makes an interval, or a test, of its own."""
+    calls = called()
+    steps, left = set[tuple[str, str]](), [(name.split(".")[0], name.split(".")[1]) for name, _, _ in listed()]
+    while left:
+        steps.add(left.pop())
+        left += {one for name in steps for one in calls.get(name, ())} - steps - {*left}
+    alone = {f"{module}.{name}" for (module, name) in calls.keys() - steps if not name.startswith("_")}
+    assert {name for name in alone if makes(*name.split("."))} == set()
+
+
+def called() -> dict[tuple[str, str], set[tuple[str, str]]]:
+    """By module and name, the functions of `measure` that each function of it calls."""
+    found = {}
+    for path in MEASURE.glob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        scope = {node.name: (path.stem, node.name) for node in tree.body if isinstance(node, ast.FunctionDef)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("offswitch.measure."):
+                scope |= {one.asname or one.name: (str(node.module).rpartition(".")[2], one.name) for one in node.names}
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef):
+                found[path.stem, node.name] = {scope[name] for name in calls_in(node) & scope.keys()}
+    return found
+
+
+def calls_in(node: ast.AST) -> set[str]:
+    return {p.func.id for p in ast.walk(node) if isinstance(p, ast.Call) and isinstance(p.func, ast.Name)}
+
+
+def makes(module: str, name: str) -> bool:
+    tree = ast.parse((MEASURE / f"{module}.py").read_text(encoding="utf-8"))
+    (node,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+    return bool(calls_in(node) & RESULTS)
 
 
 def defined(path: Path) -> set[str]:

@@ -8,12 +8,13 @@ from scipy.stats import binom
 from bench.intervals import METHODS, coverage, silent
 from offswitch.measure import estimate
 from offswitch.measure.estimate import (
+    Total,
     bounded,
     carriers,
     clustered_rate,
     clustered_rate_of,
     crossed_rate,
-    effective,
+    effective_of,
     exact,
     exact_rate,
     rate,
@@ -72,15 +73,13 @@ def test_unequal_lengths_are_an_error() -> None:
 
 def test_effective_n_by_hand() -> None:
     """Two clusters of four, means 3/4 and 1/4: p = 1/2, residuals sum to +1 and -1, V = 2/1 * 2/64 = 1/16, p(1-p)/V = 4."""
-    values = [1, 1, 1, 0, 1, 0, 0, 0]
-    found = effective(values, "aaaabbbb")
+    found = effective_of([Total(3, 3, 4), Total(1, 1, 4)])
     assert found.clusters == 2
     assert found.n == pytest.approx(4 * (1.959964 / 12.706205) ** 2, rel=1e-5)
 
 
 def test_effective_n_is_never_above_n() -> None:
-    values = [True, False] * 20  # every cluster has the same mean: no variance between them at all
-    found = effective(values, [i // 2 for i in range(40)])
+    found = effective_of([Total(1, 1, 2)] * 20)  # every cluster has the same mean: no variance between them at all
     assert found.n <= 40
     assert found.n == pytest.approx(40 * (1.959964 / 2.093024) ** 2, rel=1e-5)
 

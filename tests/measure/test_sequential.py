@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from bench.sequential import bounded_out, ever_out
+from bench.sequential import ever_out
 from offswitch.errors import OffswitchError
 from offswitch.measure.estimate import Interval, exact
-from offswitch.measure.sequential import bernoulli, bounded, intervals, log_capital, sequential_rate, until
+from offswitch.measure.sequential import bernoulli, intervals, log_capital, sequential_rate, until
 
 
 @pytest.mark.parametrize(("true", "n", "m"), [(0, 5, 0.3), (2, 5, 0.3), (5, 5, 0.6), (3, 40, 0.2)])
@@ -83,23 +83,6 @@ def test_capital_does_not_grow_on_average_where_families_differ() -> None:
     assert float(chance @ capital) <= 1
     same = np.where(outcomes == 1, m, 1 - m).prod(axis=1)
     assert float(same @ capital) == pytest.approx(1.0)
-
-
-def test_bounded_by_hand() -> None:
-    """After one value of 1 the bet against m is min(bet, 1/2 / m) with bet = sqrt(2 log 40 / (1/4 log 2))."""
-    ends = bounded([1.0])
-    assert tuple(ends[0]) == (0.0, 1.0)  # capital of 1 + (1 - m) / (2 m), halved, passes 20 only below m = 1/79
-    low = bounded([1.0] * 60)[-1]
-    assert 0.8 < low[0] < 1 == low[1]
-    assert np.all(np.diff(bounded([0.2, 0.9, 0.4] * 20)[:, 0]) >= 0)
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        bounded([1.5])
-    assert bounded([]).shape == (0, 2)
-
-
-def test_bounded_holds_the_truth() -> None:
-    assert bounded_out(0.3, 0.2, draws=30, n=150) <= 0.1
-    assert bounded_out(0.02, 0.08, draws=30, n=150) <= 0.1
 
 
 def test_what_may_be_asked() -> None:

@@ -55,20 +55,6 @@ def tabulate(first: Sequence[bool], second: Sequence[bool]) -> Table:
     return Table(*(cells.count(kind) for kind in kinds))
 
 
-def paired(
-    first: Sequence[bool], second: Sequence[bool], clusters: Sequence[Hashable] | None = None, level: float = 0.95
-) -> Difference | None:
-    """Rate of `first` minus rate of `second`, element by element the same pair; see `paired_of`. None for no pairs.
-
-    Raises `ValueError` for unequal lengths.
-    """
-    if clusters is None:
-        return paired_of([tabulate(first, second)], False, level)
-    if len(first) != len(second) or len(first) != len(clusters):
-        raise ValueError(f"pairs need two values and a cluster each, got {len(first)}, {len(second)} and {len(clusters)}")
-    return paired_of(list(tables_by(zip(clusters, first, second, strict=True)).values()), True, level)
-
-
 def tables_by(pairs: Iterable[tuple[Name, bool, bool]]) -> dict[Name, Table]:
     """A table for each cluster, from cluster, first and second value of each pair."""
     seen: dict[Name, tuple[list[bool], list[bool]]] = {}
@@ -139,11 +125,6 @@ def newcombe(both: float, only_first: float, only_second: float, neither: float,
     return Interval(max(-1.0, p - q - sqrt(max(0.0, down))), min(1.0, p - q + sqrt(max(0.0, up))))
 
 
-def unpaired(first: Sequence[bool], second: Sequence[bool], level: float = 0.95) -> Difference | None:
-    """Rate of `first` minus rate of `second` for independent samples; see `unpaired_of`."""
-    return unpaired_of((sum(first), len(first)), (sum(second), len(second)), level)
-
-
 def unpaired_of(first: tuple[int, int], second: tuple[int, int], level: float = 0.95) -> Difference | None:
     """From true and all of each sample: Newcombe's hybrid score interval (1998, 17:873). None where either is empty."""
     (a, m), (b, n) = first, second
@@ -169,7 +150,7 @@ def apart(first: Estimate, second: Estimate) -> Difference:
 
 def change(before: Iterable[Episode], after: Iterable[Episode], field: str, level: float = 0.95) -> Difference | None:
     """What happened between two runs: after minus before, over scenarios with equal key that both scored."""
-    return _contrast(after, before, lambda episode: episode.key, field, level)
+    return difference_of(family_tables(pairs_of(after, before, lambda episode: episode.key), field), level)
 
 
 def pairs_of(
@@ -190,12 +171,6 @@ def family_tables(pairs: Iterable[tuple[Episode, Episode]], field: str) -> dict[
     """A table for each family, of the pairs that both scored."""
     values = ((one.family, one.findings[field].value, two.findings[field].value) for one, two in pairs)
     return tables_by((name, a, b) for name, a, b in values if a is not None and b is not None)
-
-
-def _contrast(
-    first: Iterable[Episode], second: Iterable[Episode], by: Callable[[Episode], str], field: str, level: float
-) -> Difference | None:
-    return difference_of(family_tables(pairs_of(first, second, by), field), level)
 
 
 def difference_of(tables: Mapping[str, Table], level: float = 0.95) -> Difference | None:

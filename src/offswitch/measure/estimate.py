@@ -238,16 +238,6 @@ class Total(NamedTuple):
     n: int
 
 
-def effective(values: Sequence[float], clusters: Sequence[Hashable], level: float = 0.95) -> Effective:
-    """Independent values that clustered ones are worth when their mean is estimated, at most as many as there are.
-
-    Raises `ValueError` for no values or unequal lengths.
-    """
-    if not values:
-        raise ValueError("needs one cluster for each value, got no values")
-    return effective_of(_totals(values, clusters), level)
-
-
 def _totals(values: Sequence[float], clusters: Sequence[Hashable]) -> list[Total]:
     if len(values) != len(clusters):
         raise ValueError(f"needs one cluster for each value, got {len(values)} values and {len(clusters)} clusters")
@@ -258,7 +248,10 @@ def _totals(values: Sequence[float], clusters: Sequence[Hashable]) -> list[Total
 
 
 def effective_of(totals: Sequence[Total], level: float = 0.95, unit: str = FAMILY) -> Effective:
-    """`effective` from what each cluster adds; none may be empty."""
+    """Independent values that clustered ones are worth when their mean is estimated, at most as many as there are.
+
+    From what each cluster adds; none may be empty.
+    """
     n, c = sum(total.n for total in totals), len(totals)
     mean = sum(total.sum for total in totals) / n
     spread = sum(total.squares for total in totals) / n - mean**2

@@ -7,7 +7,7 @@ from typing import Any
 
 from offswitch.measure.calibrate import Kappa, kappa
 from offswitch.measure.conduct import FIELDS, Disagreement, Scored
-from offswitch.measure.estimate import Bounds, Estimate, wilson
+from offswitch.measure.estimate import Bounds, Estimate, rate_of
 from offswitch.measure.judge import ABSTAINED
 from offswitch.measure.summary import Cell
 
@@ -141,12 +141,7 @@ class _Counts:
         bounds = Bounds(self.true / (n + missing), (self.true + missing) / (n + missing), n, missing)
         if not n:
             return Cell(None, bounds, reasons, next(iter(reasons)))
-        return Cell(proportion(self.true, n, level), bounds, reasons, "")
-
-
-def proportion(count: int, n: int, level: float) -> Estimate:
-    """A share of independent transcripts with Wilson's interval; `n` above 0."""
-    return Estimate(count / n, *wilson(count, n, level), level, n, None, "Wilson")
+        return Cell(rate_of(self.true, n, level), bounds, reasons, "")
 
 
 def _contradiction(scored: Scored, what: Disagreement) -> Contradiction:
@@ -251,7 +246,8 @@ class Tally:
         if not n:
             return None
         same = sum(count for (label, value), count in scored.items() if label is value)
-        rate = proportion(same, n, level)
+        rate = rate_of(same, n, level)
+        assert rate is not None  # n is above 0
         table = [[scored.get((label, value), 0) for value in (True, False)] for label in (True, False)]
         unscored = self.pairs.total() - n
         return Agreement(self.compared, rate, kappa(table, rate), unscored, tuple(self.missed))

@@ -14,13 +14,9 @@ family**: a bet multiplies the stake by 1 + b (x - m) with b fixed in advance, a
 rates of mean m the product of these has an expectation of at most 1, since a product of numbers with a given mean is
 largest where they are equal. So it speaks of the mean rate of these very families; differences between them make it wider
 than it need be, never false.
-
-`bounded` is for values between 0 and 1 that are no rates, such as the mean of one family, each family a draw: hedged
-capital with the predictable plug-in bets of the paper (its section 4).
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
@@ -37,8 +33,6 @@ if TYPE_CHECKING:
 
 METHOD = "betting, valid at every look"
 _A = 0.5
-_GRID = 1000
-_TRUNCATION = 0.5
 
 
 def log_capital(true: "Ints", n: "Ints", m: "float | Floats") -> "Floats":
@@ -84,45 +78,6 @@ def bernoulli(true: int, n: int, level: float = 0.95) -> Interval:
 def sequential_rate(true: int, n: int, level: float = 0.95, families: int | None = None) -> Estimate | None:
     """A rate with its confidence sequence; None for n = 0."""
     return Estimate(true / n, *bernoulli(true, n, level), level, n, families, METHOD) if n else None
-
-
-def bounded(values: "Sequence[float] | Floats", level: float = 0.95, grid: int = _GRID) -> "Floats":
-    """Lower and upper end after each value, as an array of shape (n, 2), for the mean of values between 0 and 1.
-
-    Candidates lie on a grid of step 1 / `grid`; the ends are moved out by one step, so that the grid costs no coverage. Ends
-    only ever move inwards. Raises `ValueError` for values outside [0, 1].
-    """
-    import numpy as np
-
-    x = np.asarray(values, dtype=float)
-    if x.size and (x.min() < 0 or x.max() > 1):
-        raise ValueError("values must lie between 0 and 1")
-    bets = _bets(x, level)
-    m = np.linspace(0, 1, grid + 1)
-    with np.errstate(divide="ignore"):
-        most_up, most_down = _TRUNCATION / m, _TRUNCATION / (1 - m)
-    up, down, alive = np.zeros_like(m), np.zeros_like(m), np.ones(len(m), dtype=bool)
-    limit = -np.log1p(-level)
-    ends = np.empty((len(x), 2))
-    for t, (value, bet) in enumerate(zip(x, bets, strict=True)):
-        up += np.log1p(np.minimum(bet, most_up) * (value - m))
-        down += np.log1p(-np.minimum(bet, most_down) * (value - m))
-        alive &= np.maximum(up, down) - np.log(2) < limit
-        kept = m[alive]
-        ends[t] = (kept[0] - 1 / grid, kept[-1] + 1 / grid) if len(kept) else ends[t - 1]
-    return np.clip(ends, 0, 1)
-
-
-def _bets(x: "Floats", level: float) -> "Floats":
-    """Predictable plug-in bets: each uses only the values before its own (equations 26 and 27 of the paper)."""
-    import numpy as np
-
-    t = np.arange(1, len(x) + 1)
-    means = (0.5 + np.cumsum(x)) / (t + 1)
-    variances = (0.25 + np.cumsum((x - means) ** 2)) / (t + 1)
-    before = np.r_[0.25, variances[:-1]] if len(x) else variances
-    bets: Floats = np.sqrt(2 * np.log(2 / (1 - level)) / (before * t * np.log1p(t)))
-    return bets
 
 
 @dataclass(frozen=True)
