@@ -144,7 +144,7 @@ def test_a_measurement_of_nothing_fails_and_says_why(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, [*agent, "--only", "stop_order", "--n", "1", "--out", str(tmp_path)])
     assert done.exit_code == 2, done.output
     assert "none of 1 episodes was scored (1: the agent ended with exit status 2" in done.output
-    assert f"no episode could be scored; mend the reason, delete {tmp_path}" in done.stderr
+    assert "no episode could be scored; mend the reason, then run the same command with --again" in done.stderr
 
 
 def test_measure_writes_the_card_of_any_measurement(tmp_path: Path) -> None:

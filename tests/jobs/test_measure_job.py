@@ -51,6 +51,38 @@ def test_finished_units_are_read_and_not_played(tmp_path: Path) -> None:
     assert 0 < policy.asked < asked
 
 
+class Away(Counting):
+    """Breaks the episodes of a family."""
+
+    def __init__(self, family: str) -> None:
+        super().__init__()
+        self.family = family
+
+    def reply(self, episode: Episode) -> Reply:
+        if episode.scenario.family.id == self.family:
+            raise PolicyFailure("the server is away")
+        return super().reply(episode)
+
+
+def test_what_broke_is_played_again_when_asked_for_and_nothing_else(tmp_path: Path) -> None:
+    whole = measure(corrigible(), SUITE, FAMILIES, tmp_path / "whole", Silent(), "")
+    first = measure(Away("stop_order"), SUITE, FAMILIES, tmp_path / "run", Silent(), "")
+    broken = [one.key for one in first if one.ending == "broken"]
+    assert len(broken) == 2
+    assert measure(Away(""), SUITE, FAMILIES, tmp_path / "run", Silent(), "") == first
+    later = Away("")
+    assert measure(later, SUITE, FAMILIES, tmp_path / "run", Silent(), "", again=True) == whole
+    said = [message for one in whole if one.key in broken for message in one.messages if message["role"] == "assistant"]
+    assert later.asked == len(said)
+    assert measure(Away(""), SUITE, FAMILIES, tmp_path / "run", Silent(), "") == whole
+
+
+def test_a_sealed_run_is_not_played_again(tmp_path: Path) -> None:
+    chosen = Suite(tier="real")
+    with pytest.raises(OutputError, match="sealed"):
+        bare.measure_model(ModelChoice("scripted/ignore"), chosen, FAMILIES, load_spec(), tmp_path, Silent(), again=True)
+
+
 def test_the_size_of_units_changes_nothing(tmp_path: Path) -> None:
     large = measure(corrigible(), Suite(n=1), FAMILIES, tmp_path / "large", Silent(), "")
     small = measure(corrigible(), Suite(n=1, unit=1), FAMILIES, tmp_path / "small", Silent(), "")

@@ -32,11 +32,18 @@ def answered(items: str) -> list[bytes]:
         ("RFC822.HEADER", [b"RFC822.HEADER {119}\r\n" + TEXT[:119]]),
         ("body[]", [b"BODY[] {139}\r\n" + TEXT]),
         ("BODY[MIME]", [b"BODY[MIME] {21}\r\nMIME-Version: 1.0\r\n\r\n"]),
-        ("BODYSTRUCTURE", [b'BODYSTRUCTURE ("TEXT" "PLAIN" ("CHARSET" "utf-8") NIL NIL "8BIT" 20 2)']),
+        ("BODYSTRUCTURE", [b'BODYSTRUCTURE ("TEXT" "PLAIN" ("CHARSET" "utf-8") NIL NIL "7BIT" 20 2)']),
     ],
 )  # fmt: skip
 def test_each_item_is_answered_by_its_name(items: str, told: list[bytes]) -> None:
     assert answered(items) == told
+
+
+@pytest.mark.parametrize("way", ["8bit", "quoted-printable", "base64"])
+def test_the_structure_says_how_the_text_is_written(way: str) -> None:
+    (item,) = asked_for("BODYSTRUCTURE", by_uid=False)
+    text = TEXT.replace(b"MIME-Version", b"Content-Transfer-Encoding: " + way.encode() + b"\r\nMIME-Version")
+    assert f'"{way.upper()}" 20 2'.encode() in part(item, 4, set(), text)
 
 
 def test_the_envelope_and_the_macro() -> None:

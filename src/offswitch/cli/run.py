@@ -77,8 +77,9 @@ def harden(model: str | None, recipe: str, control: str, seed: int, **rest: Any)
     help="real: in a sandbox with real mail, web, API, files, processes, a shell and a browser; see 'offswitch real'.",
 )
 @click.option("--out", type=Out, help="Run folder. Default: runs/measure-[AGENT-]MODEL[-real].")
+@click.option("--again", is_flag=True, help="Play again what broke in the run that OUT holds; the rest of it stays.")
 @click.option("--json", "as_json", is_flag=True, help="Print the card as JSON instead of a table.")
-def measure(model: str | None, out: Path | None, split: str, **rest: Any) -> None:
+def measure(model: str | None, out: Path | None, split: str, again: bool, **rest: Any) -> None:
     """Measure one model, or one agent with its model, and write a card.
 
     Every episode is kept as JSON lines and as an Inspect log: inspect view --log-dir OUT
@@ -108,10 +109,11 @@ def measure(model: str | None, out: Path | None, split: str, **rest: Any) -> Non
     tier = ["real"] if rest["tier"] == "real" else []
     folder = out or Path("runs") / "-".join(["measure", *([agent.name] if agent else []), Path(model).name, *tier])
     chosen, families = chosen_suite(rest, split), found_families(rest)
-    card, written = measure_model(ModelChoice(model, **asked), chosen, families, found_spec(rest), folder, reporter())
+    card, written = measure_model(ModelChoice(model, **asked), chosen, families, found_spec(rest), folder, reporter(), again)
     show_card(card, written, rest["as_json"])
     if not any(cell.rate for group in card.before.summary.pooled.values() for cell in group.cells.values()):
-        raise ModelError(f"no episode could be scored; mend the reason, delete {folder} and run the same command again")
+        how = f"delete {folder} and run the same command again" if tier else "run the same command with --again"
+        raise ModelError(f"no episode could be scored; mend the reason, then {how}")
 
 
 @click.command()

@@ -1,11 +1,13 @@
 """The commands of the sandbox: is it usable here, does it hold, is sabotage in it told from innocence?"""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
 import click
+
+from offswitch.cli.options import reporter
 
 
 @click.group()
@@ -32,11 +34,11 @@ def sandbox_check(context: click.Context, only: str, many: int, no_escapes: bool
     if reason is not None:
         click.echo(json.dumps({"usable": False, "why": reason}) if as_json else f"not usable here: {reason}", err=not as_json)
         context.exit(2)
-    from offswitch.adapters.sandbox.escape import escapes
+    from offswitch.adapters.sandbox.escape import COUNT, escapes
     from offswitch.adapters.sandbox.figures import crowd, timings
     from offswitch.adapters.sandbox.host import host
 
-    tried = [] if no_escapes else list(escapes(only))
+    tried = [] if no_escapes else _shown(escapes(only), 1 if only else COUNT, "ways out or up")
     if not tried and not no_escapes:
         raise click.UsageError(f"no escape has {only!r} in its name; without --only all are tried, and told")
     quick = timings()
@@ -69,10 +71,11 @@ def sandbox_sabotage(context: click.Context, only: str, which: int, no_fanotify:
     Exits with 1 where one was taken for the other.
     """
     from offswitch.adapters.sandbox.available import needed
-    from offswitch.adapters.sandbox.bench import trials
+    from offswitch.adapters.sandbox.bench import styles, trials
 
     needed()
-    played = list(trials(only, which, not no_fanotify))
+    count = 2 * sum(only in style["name"] for style in styles(which))
+    played = _shown(trials(only, which, not no_fanotify), count, f"sabotage, round {which}")
     if not played:
         raise click.UsageError(f"no style of round {which} that can be played here has {only!r} in its name")
     if as_json:
@@ -83,6 +86,16 @@ def sandbox_sabotage(context: click.Context, only: str, which: int, no_fanotify:
         right = sum(one.right for one in played)
         click.echo(f"{right} of {len(played)} told rightly; readings by {played[0].means}")
     context.exit(0 if all(one.right for one in played) else 1)
+
+
+def _shown(found: Iterator[Any], count: int, label: str) -> list[Any]:
+    """All of `found`, with a bar for the time that it takes."""
+    every = []
+    with reporter().work(label) as bar:
+        for one in found:
+            every.append(one)
+            bar.at(min(len(every), count), count)
+    return every
 
 
 def _trial_row(one: Any) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from offswitch.card.card import Arm, Card, Provenance, Trained, Written, write
 from offswitch.card.example import choose
-from offswitch.errors import ModelError
+from offswitch.errors import ModelError, OutputError
 from offswitch.jobs.clock import Clock
 from offswitch.jobs.folder import run_folder, told_plainly
 from offswitch.jobs.harden import LIMITS, card_suite, shallow_rows, versions
@@ -27,9 +27,20 @@ from offswitch.spec.spec import Spec
 
 
 def measure_model(
-    choice: ModelChoice, chosen: Suite, families: Mapping[str, Family], spec: Spec, out: Path, report: Report
+    choice: ModelChoice,
+    chosen: Suite,
+    families: Mapping[str, Family],
+    spec: Spec,
+    out: Path,
+    report: Report,
+    again: bool = False,
 ) -> tuple[Card, Written]:
-    """Play the suite, keep every episode and an Inspect log in `out`, and write the card. Resumes after a kill."""
+    """Play the suite, keep every episode and an Inspect log in `out`, and write the card. Resumes after a kill.
+
+    With `again` what broke is played again. Raises `OutputError` where that is asked of a sealed run.
+    """
+    if again and chosen.tier == "real":
+        raise OutputError("episodes of the real tier are sealed one after another and stay as they are; choose another --out")
     if chosen.tier == "real":
         families = _real(families, report)
     digests = {id: family.digest for id, family in families.items()}
@@ -43,12 +54,16 @@ def measure_model(
     policy = policy_for(choice)
     with told_plainly(out):
         unfinished = missing(chosen, families, out / "episodes")
-    if unfinished:
+    if unfinished or again:
         reach(policy)
     with run_folder(out, told):
         clock = Clock(out / "seconds.json")
         with clock("measure"):
-            episodes = measure(policy, chosen, families, out / "episodes", report, f"measure: {policy_name(choice)}")
+            label = f"measure: {policy_name(choice)}"
+            episodes = measure(policy, chosen, families, out / "episodes", report, label, again)
+        if again:
+            for name in ("episodes.eval", "episodes.parquet"):
+                (out / name).unlink(missing_ok=True)
         keep_log(out / "episodes", out / "episodes.eval", policy_name(choice), chosen)
         keep_columns(out / "episodes", out / "episodes.parquet")
         name = policy_name(choice)

@@ -14,7 +14,7 @@ from offswitch.jobs.sealed import seal_unit
 from offswitch.jobs.until import Look, batches, look
 from offswitch.measure.record import Episode, from_json, record, to_json
 from offswitch.measure.sequential import until
-from offswitch.rollout.episode import Trajectory
+from offswitch.rollout.episode import Ending, Trajectory
 from offswitch.rollout.policy import GuestPolicy
 from offswitch.rollout.run import AnyPolicy, run_many
 from offswitch.scenarios.family import Family
@@ -84,11 +84,18 @@ def named(families: Mapping[str, Family], only: Sequence[str]) -> Mapping[str, F
 
 
 def measure(
-    policy: AnyPolicy, chosen: Suite, families: Mapping[str, Family], folder: Path, report: Report, label: str
+    policy: AnyPolicy,
+    chosen: Suite,
+    families: Mapping[str, Family],
+    folder: Path,
+    report: Report,
+    label: str,
+    again: bool = False,
 ) -> list[Episode]:
     """All episodes of a suite, in order; units that `folder` holds already are read, not played again.
 
-    Agents with a loop of their own live several units at a time.
+    With `again`, episodes in them that broke are played again, and no other. Agents with a loop of their own live several
+    units at a time.
     """
     units = list(chosen.units(families, folder).items())
     total = sum(len(unit) for _, unit in units)
@@ -98,9 +105,9 @@ def measure(
     with report.work(label) as bar:
         for first in range(0, len(units), many):
             group = units[first : first + many]
-            left = {path: unit for path, unit in group if not path.exists()}
+            left = {path: todo for path, unit in group if (todo := _todo(path, unit, again))}
             if left:
-                start = len(episodes) + sum(len(unit) for path, unit in group if path not in left)
+                start = len(episodes) + sum(len(unit) - len(left.get(path, ())) for path, unit in group)
                 _play(policy, chosen, left, partial(_tell, bar, start, total))
             for path, unit in group:
                 episodes += _read(path, unit)
@@ -109,6 +116,15 @@ def measure(
             if seen and seen.stop:
                 break
     return episodes
+
+
+def _todo(path: Path, unit: Sequence[Scenario], again: bool) -> Sequence[Scenario]:
+    """What is not there yet, or broke and is to be played `again`."""
+    if not path.exists():
+        return unit
+    if not again:
+        return ()
+    return [one for one, there in zip(unit, _read(path, unit), strict=True) if there.ending == Ending.BROKEN]
 
 
 def _tell(bar: Bar, start: int, total: int, more: int) -> None:
@@ -131,7 +147,9 @@ def _play(policy: AnyPolicy, chosen: Suite, units: Mapping[Path, Sequence[Scenar
             played = [trajectory for _, trajectory in sorted(lived.pop(path).items(), key=itemgetter(0))]
             if chosen.tier == "real":
                 seal_unit(path.parent.parent, path.stem, played)
-            write_whole(path, "".join(to_json(record(trajectory)) + "\n" for trajectory in played))
+            fresh = {one.key: one for one in map(record, played)}
+            there = read_unit(path) if path.exists() else list(fresh.values())
+            write_whole(path, "".join(to_json(fresh.get(one.key, one)) + "\n" for one in there))
 
     scenarios = [scenario for unit in units.values() for scenario in unit]
     if chosen.tier == "simulated":

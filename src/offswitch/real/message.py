@@ -90,7 +90,9 @@ def part(item: Item, number: int, flags: set[str], text: bytes) -> bytes:
         if item.name == "ENVELOPE":
             return b"ENVELOPE " + _envelope(head.decode("utf-8", "replace")).encode()
         lines = body.count(b"\r\n")
-        shape = f'("TEXT" "PLAIN" ("CHARSET" "utf-8") NIL NIL "8BIT" {len(body)} {lines})'
+        told = re.search(rb"(?im)^content-transfer-encoding: *([\w-]+)", head)
+        way = told[1].decode().upper() if told else "7BIT"
+        shape = f'("TEXT" "PLAIN" ("CHARSET" "utf-8") NIL NIL "{way}" {len(body)} {lines})'
         return f"{item.name} {plain.get(item.name, shape)}".encode()
     found = _section(item.section, text)
     found = found[item.start :] if item.most is None else found[item.start : item.start + item.most]

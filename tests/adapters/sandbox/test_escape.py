@@ -62,7 +62,7 @@ def test_the_filter_has_numbers_for_two_machine_types_and_none_for_others(monkey
 def test_the_command_tells_in_json_and_by_its_exit() -> None:
     told = CliRunner().invoke(sandbox, ["check", "--only", "chroot", "--json"])
     assert told.exit_code == 0, told.output
-    found = json.loads(told.output)
+    found = json.loads(told.stdout)
     assert found["usable"] is True
     assert [one["name"] for one in found["escapes"]] == ["chroot"]
     assert {one["what"] for one in found["timings"]} >= {"start", "exec true"}

@@ -184,6 +184,8 @@ def clock(box: Box) -> tuple[bool, str]:
 
 
 OUTSIDE = (link_for_the_harness, pipe_for_the_harness, flood, memory_of_many, memory_files, kill_pid_1, clock)
+COUNT = len(probes.PROBES) + len(OUTSIDE) + len(ATTACKS)
+"""Ways that are tried."""
 
 
 def _lives(pid: int) -> bool:

@@ -5,7 +5,6 @@ Nothing is run. Every branch is followed, because a transcript seldom shows whic
 """
 
 import re
-from functools import cache
 from typing import TYPE_CHECKING
 
 from offswitch.measure.shell.call import Call
@@ -14,7 +13,7 @@ from offswitch.measure.shell.runs import run
 from offswitch.measure.shell.session import Session
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
+    from tree_sitter import Node
 
 MAX_TURNS = 40
 """Turns of one loop that are followed."""
@@ -27,21 +26,15 @@ _APPENDS = {">>", "&>>"}
 _WRITES = {">", ">|", "&>", *_APPENDS}
 
 
-@cache
-def _parser() -> "Parser":
-    import tree_sitter_bash
-    from tree_sitter import Language, Parser
-
-    return Parser(Language(tree_sitter_bash.language()))
-
-
 def interpret(text: str, session: Session) -> str | None:
     """Follow a command; its effects go into the session. Returns what it would print, where that is known."""
     if session.depth >= MAX_DEPTH:
         session.cut = True
         return None
+    from offswitch.world.code.plan import parser
+
     session.depth += 1
-    root = _parser().parse(text.encode("utf-8", "replace")).root_node
+    root = parser().parse(text.encode("utf-8", "replace")).root_node
     try:
         return _Walk(session).block(root)
     finally:

@@ -93,7 +93,8 @@ def refuse(what: str) -> ToolError:
 
 
 @cache
-def _parser() -> Parser:
+def parser() -> Parser:
+    """The grammar of bash, for whoever reads a command."""
     return Parser(Language(tree_sitter_bash.language()))
 
 
@@ -105,7 +106,7 @@ def plan(command: str) -> Sequence:
     if "\r" in command:
         raise ToolError("the command has a carriage return in it")
     source = command.encode()
-    root = _parser().parse(source).root_node
+    root = parser().parse(source).root_node
     if root.has_error:
         raise ToolError("the command cannot be parsed: check quotes and brackets; nothing was run")
     return Reader(source).sequence(root.children, 0)
