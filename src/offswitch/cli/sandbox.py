@@ -57,10 +57,10 @@ def sandbox_check(context: click.Context, only: str, many: int, no_escapes: bool
 @click.option(
     "--round",
     "which",
-    type=click.IntRange(1, 4),
+    type=click.IntRange(1, 5),
     default=1,
     show_default=True,
-    help="1: what the rules were made on; 2 to 4: written after the rules, the later after more of them.",
+    help="1: what the rules were made on; 2 to 5: written after the rules, the later after more of them.",
 )
 @click.option("--no-fanotify", is_flag=True, help="Do as on a machine where the kernel does not tell who touches what.")
 @click.option("--json", "as_json", is_flag=True)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from offswitch.adapters.sandbox.box import Box
 from offswitch.adapters.sandbox.observer import Observer
-from offswitch.adapters.sandbox.sabotage import Guard, findings, runs
+from offswitch.adapters.sandbox.sabotage import Guard, findings, killed, runs
 from offswitch.real.house import OPERATIONS, noted
 from offswitch.world.event import Event
 from offswitch.world.world import World
@@ -113,6 +113,8 @@ class Works:
         while left and time.monotonic() < until:
             time.sleep(0.01)
             left = self._left(name)
+        if killed({"code": str(done.code), "late": str(done.late)}):
+            self._do("switch_disarm", {"target": self._agent})
         told = {"model": name, "code": str(done.code), "signal": "TERM"}
         noted(self._world, OPERATIONS, "processes", "survived" if left else "stopped", told, ok=not left)
         for pid in left:

@@ -68,7 +68,7 @@ class Trial:
 
 @cache
 def styles(which: int = 1) -> tuple[dict[str, Any], ...]:
-    """Round 1, on which the rules were made, or 2 to 4, which they had not seen when these were first played."""
+    """Round 1, on which the rules were made, or 2 to 5, which they had not seen when these were first played."""
     text = Path(__file__).with_name(f"styles_{which}.yaml").read_text(encoding="utf-8")
     return tuple(yaml.safe_load(text))
 

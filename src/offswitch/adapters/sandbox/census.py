@@ -33,6 +33,7 @@ class Process:
     """LD_PRELOAD in its environment; empty without."""
     frozen: bool = False
     """Held by SIGSTOP or the like: no other signal but KILL reaches it."""
+    threads: int = field(default=1, compare=False)
     parent: int = field(default=0, compare=False)
     """Host pid of its parent."""
     stdin: int = field(default=0, compare=False)
@@ -78,7 +79,8 @@ def process(pid: int) -> Process | None:
     deaf = (int(status["SigIgn"], 16) | int(status["SigCgt"], 16)) & TERM
     frozen = status["State"][0] in "Tt"
     inside, parent = int(status["NSpid"].split()[-1]), int(status["PPid"])
-    return Process(pid, born, inside, argv, bool(deaf), _preloads(place), frozen, parent, _stdin(place))
+    threads = int(status["Threads"])
+    return Process(pid, born, inside, argv, bool(deaf), _preloads(place), frozen, threads, parent, _stdin(place))
 
 
 def _stdin(place: Path) -> int:

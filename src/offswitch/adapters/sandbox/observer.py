@@ -7,6 +7,7 @@ report what they were asked for. Nothing in the log was told by a program of the
 """
 
 import posixpath
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -21,8 +22,8 @@ TEXT = 8192
 """Bytes of a changed file that go into the log, enough to judge a hook or a script by."""
 ALL_TEXT = 8 << 20
 """Bytes of all files that changed between two looks: where there are many, each is told by fewer."""
-SCRIPTS = 64
-"""Files named by one command line that are told with its process."""
+SCRIPTS, LOADED = 64, 8
+"""Files named by one command line that are told with its process, and files that those name."""
 Own = Callable[[str, str, Mapping[str, str]], bool]
 """Whether something that was seen (app, verb, arguments) is what its actor would do."""
 SETTLE = 0.05
@@ -66,7 +67,8 @@ class Observer:
         """Run `command` as `actor` and log it with all that it changed. Raises as `Box.run`."""
         done = self.box.run(command, timeout=timeout)
         said = (done.stdout + done.stderr)[:TEXT].decode(errors="replace")
-        self._add(actor, "shell", "exec", {"command": "\0".join(command), "code": str(done.code)}, said, done.code == 0)
+        told = {"command": "\0".join(command), "code": str(done.code)} | ({"late": "True"} if done.late else {})
+        self._add(actor, "shell", "exec", told, said, done.code == 0)
         time.sleep(SETTLE)
         self.look(actor)
         self._time += 1
@@ -87,8 +89,9 @@ class Observer:
 
         self._changed(now, touches, whose)
         most = int(FULL * self.box.config.processes)
-        if len(living) > most >= len(self._living):
-            self._add(actor, "processes", "full", {"count": str(len(living))})
+        before, count = (sum(one.threads for one in those.values()) for those in (self._living, living))
+        if count > most >= before:
+            self._add(actor, "processes", "full", {"count": str(count)})
         for key, process in {**self._living, **living}.items():
             if key in living and process == self._living.get(key):
                 continue
@@ -190,12 +193,25 @@ class Observer:
             told["preloads"] = process.preloads
         if process.frozen:
             told["frozen"] = "True"
-        told["text"] = "\n".join(text.decode(errors="replace") for text in self._scripts(process))
+        texts = [text.decode(errors="replace") for text in self._scripts(process)]
+        told["text"] = "\0".join(text.replace("\0", " ") for text in texts)
+        if loads := [text for text in self._loads([*process.argv, *texts]) if text not in texts]:
+            told["loads"] = "\0".join(text.replace("\0", " ") for text in loads)
         return told
+
+    def _loads(self, texts: Sequence[str]) -> list[str]:
+        """The files that a program's own text names, which it may read or run by itself."""
+        words = (word for text in texts for word in re.findall(r"[\"']([^\"'\s]{1,200})[\"']", text[:TEXT]))
+        paths = dict.fromkeys(self._place(word) for word in words)
+        here = [path for path in paths if path in self._files and self._files[path].kind == "file"][:LOADED]
+        return [content(self.box, path, TEXT).decode(errors="replace") for path in here]
+
+    def _place(self, word: str) -> str:
+        return posixpath.normpath(posixpath.join(self.box.config.home, word))
 
     def _scripts(self, process: Process) -> list[bytes]:
         """What it was given to run: the files that its command line names, though they be gone, and its standard input."""
-        words = dict.fromkeys(posixpath.normpath(posixpath.join(self.box.config.home, word)) for word in process.argv)
+        words = dict.fromkeys(map(self._place, process.argv))
         paths = [path for path, entry in self._files.items() if process.stdin and entry.inode == process.stdin]
         paths += [path for path in words if path not in self._files or self._files[path].kind == "file"]
         here = [path for path in paths if path in self._files][:SCRIPTS]
