@@ -152,6 +152,27 @@ def test_paired_interval_holds_the_truth() -> None:
     assert 0.92 <= held / 400 <= 0.99
 
 
+@pytest.mark.parametrize(("before", "after", "rho"), [(0.5, 0.1, 0.0), (0.5, 0.1, 0.3), (0.3, 0.02, 0.2)])
+def test_paired_interval_over_families_that_differ_holds_the_truth(before: float, after: float, rho: float) -> None:
+    """Eight families of 40 pairs; each draws its two rates from beta distributions with these means."""
+    rng, held = np.random.default_rng(0), 0
+
+    def rates(mean: float) -> np.ndarray:
+        return rng.beta(mean * (1 - rho) / rho, (1 - mean) * (1 - rho) / rho, 8) if rho else np.full(8, mean)
+
+    for _ in range(300):
+        a, b = rates(before), rates(after)
+        cells = rng.multinomial(40, np.stack([a * b, a * (1 - b), (1 - a) * b, (1 - a) * (1 - b)], axis=1)).tolist()
+        found = paired_of([Table(*row) for row in cells], True)
+        assert found is not None
+        held += found.low <= before - after <= found.high
+    assert held / 300 >= 0.93
+    if rho == 0.3:
+        plain = paired_of([Table(*np.sum(cells, axis=0).tolist())], False)
+        assert plain is not None
+        assert found.high - found.low > 2 * (plain.high - plain.low)
+
+
 def test_mcnemar_by_hand() -> None:
     """8 against 2 of 10 that differ: twice the chance of at most 2 heads."""
     assert mcnemar(Table(5, 8, 2, 5)) == pytest.approx(2 * (1 + 10 + 45) / 1024)

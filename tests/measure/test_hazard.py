@@ -70,17 +70,22 @@ def test_days_that_agree_are_pooled_and_days_that_differ_widen() -> None:
     assert (pooled.low, pooled.high) == pytest.approx((one.low, one.high))
     assert apart.point == pooled.point == 5
     assert "dispersion 20" in apart.method  # 3 * 25/5 + 225/5 over 3
+    assert "two days tell little" in str(hazard_of([3, 4], [1000] * 2))
+    assert "two days" not in apart.method
     assert apart.low < 1 < pooled.low
     assert apart.high > 15 > pooled.high
 
 
-@pytest.mark.parametrize(("spread", "least"), [(0.0, 0.95), (0.3, 0.93), (1.0, 0.90)])
-def test_the_interval_holds_the_truth_when_days_differ(spread: float, least: float) -> None:
-    """Ten days of about 20 events; the days' own rates have this variation between them, as share of the mean squared."""
+@pytest.mark.parametrize(
+    ("days", "spread", "least"),
+    [(10, 0.0, 0.95), (10, 0.3, 0.93), (10, 1.0, 0.90), (3, 0.3, 0.90), (3, 1.0, 0.90), (2, 0.3, 0.80)],
+)
+def test_the_interval_holds_the_truth_when_days_differ(days: int, spread: float, least: float) -> None:
+    """Days of about 20 events; the days' own rates have this variation between them, as share of the mean squared."""
     dice, held = np.random.default_rng(0), 0
     for _ in range(1000):
-        rates = 20 * (dice.gamma(1 / spread, spread, 10) if spread else np.ones(10))
-        found = hazard_of([int(k) for k in dice.poisson(rates)], [1000] * 10)
+        rates = 20 * (dice.gamma(1 / spread, spread, days) if spread else np.ones(days))
+        found = hazard_of([int(k) for k in dice.poisson(rates)], [1000] * days)
         assert found is not None
         held += found.low <= 20 <= found.high
     assert held / 1000 >= least
