@@ -2,19 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from math import ceil
-from typing import TYPE_CHECKING
 
+from offswitch.card.axis import axis
+from offswitch.card.render import template
 from offswitch.measure.compare import QUESTIONS, Comparison
-from offswitch.measure.contrast import Difference, points
+from offswitch.measure.contrast import Difference
 from offswitch.measure.estimate import Estimate
 from offswitch.measure.headline import Headline
-from offswitch.measure.table import LABELS, TITLES
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from offswitch.measure.table import LABELS, TITLES, signed
 
 LEFT, RIGHT, TOP, STEP = 490, 780, 96, 26
 """Of the drawing, in pixels: the ends of the axis, its first row, and the height of a row."""
@@ -36,39 +31,21 @@ class Row:
 
     @property
     def told(self) -> str:
-        d = self.difference
-        return f"{points(d.point)} [{points(d.low)}, {points(d.high)}]" if d else ""
-
-
-@dataclass(frozen=True)
-class Axis:
-    """Percentage points to pixels, no change in the middle."""
-
-    most: int
-    """Points at either end."""
-
-    def __call__(self, share: float) -> float:
-        return round(LEFT + (RIGHT - LEFT) * (100 * share + self.most) / (2 * self.most), 1)
-
-    @property
-    def ticks(self) -> list[tuple[float, str]]:
-        return [(self(t / 100), f"{t:+d}" if t else "0") for t in range(-self.most, self.most + 1, self.most // 2)]
+        return signed(self.difference) if self.difference else ""
 
 
 def svg(comparison: Comparison) -> str:
     """The figure alone."""
     rows = list(_rows(comparison))
-    ends = [abs(end) for row in rows if row.difference for end in (row.difference.low, row.difference.high)]
-    axis = Axis(max(10, 10 * ceil(10 * max(ends, default=0.1))))
+    ends = [end for row in rows if row.difference for end in (row.difference.low, row.difference.high)]
     height = TOP + STEP * len(rows) + 34 + 18 * len(comparison.caveats)
-    template = _environment().get_template("comparison.svg.j2")
-    return template.render(c=comparison, rows=rows, axis=axis, height=height, top=TOP, step=STEP, left=LEFT, right=RIGHT)
+    drawn = axis(ends, LEFT, RIGHT)
+    return template("comparison.svg.j2").render(c=comparison, rows=rows, axis=drawn, height=height, top=TOP, step=STEP)
 
 
 def page(comparison: Comparison) -> str:
     """One HTML file that needs nothing but itself."""
-    template = _environment().get_template("comparison.html.j2")
-    pairs = list(zip((comparison.first, comparison.second), comparison.headlines, strict=True))
+    pairs = list(zip((comparison.first, comparison.second), map(_figure, comparison.headlines), strict=True))
     labels = (comparison.first.label, comparison.second.label)
     spread = [
         (split, label, found)
@@ -76,7 +53,9 @@ def page(comparison: Comparison) -> str:
         for label, found in zip(labels, both, strict=True)
         if found
     ]
-    return template.render(c=comparison, figure=svg(comparison), pairs=pairs, spread=spread, labels=LABELS, titles=TITLES)
+    return template("comparison.html.j2").render(
+        c=comparison, figure=svg(comparison), pairs=pairs, spread=spread, labels=LABELS, titles=TITLES
+    )
 
 
 def _rows(comparison: Comparison) -> Iterator[Row]:
@@ -112,16 +91,3 @@ def _figure(found: Headline) -> str:
         return f"none: {found.why}"
     e = found.figure
     return f"{100 * e.point:.1f} % [{100 * e.low:.1f}, {100 * e.high:.1f}], weakest: {found.weakest}"
-
-
-@cache
-def _environment() -> "Environment":
-    from jinja2 import DictLoader, Environment, StrictUndefined
-
-    here = files("offswitch.card")
-    texts = {name: here.joinpath(name).read_text(encoding="utf-8") for name in ("comparison.svg.j2", "comparison.html.j2")}
-    made = Environment(
-        loader=DictLoader(texts), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
-    )
-    made.filters["figure"] = _figure
-    return made

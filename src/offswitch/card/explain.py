@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from itertools import pairwise
 
+from offswitch.card.render import template
 from offswitch.measure.behaviour import load_behaviours
 from offswitch.measure.judge import TextVerdict
 from offswitch.measure.judge_table import Reason, weighed
@@ -36,10 +36,6 @@ class Piece:
 
 def page(id: str, view: View, verdicts: Mapping[str, TextVerdict], told: Mapping[str, Sequence[Reason]]) -> str:
     """The page, whole: no script, no request. `told` are the sentences behind each verdict, the most telling first."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = (files("offswitch.card") / "explain.html.j2").read_text(encoding="utf-8")
     quotes = [(name, q) for name, v in verdicts.items() if v.value is not False for q in v.evidence]
     pieces = []
     for line in view.lines:
@@ -48,7 +44,7 @@ def page(id: str, view: View, verdicts: Mapping[str, TextVerdict], told: Mapping
     asked = {name: load_behaviours()[name].question for name in verdicts}
     best = {name: told[name][0] for name in verdicts if told.get(name)}
     why = {name: weighed(one) for name, one in best.items()}
-    return environment.from_string(template).render(
+    return template("explain.html.j2").render(
         id=id, pieces=pieces, verdicts=verdicts, asked=asked, best=best, why=why, longest=QUOTED
     )
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from math import ceil
 
+from offswitch.card.render import template
 from offswitch.measure.relapse import Point
 
 _GAP = 18.0
@@ -58,8 +58,6 @@ class Drawn:
 
 def svg(points: Sequence[Point], title: str, aim: float) -> str:
     """The figure. Points at which nothing was scored are left out."""
-    from jinja2 import Environment, StrictUndefined
-
     scored = [(p, rate) for p in points if (rate := p.rates["violated"]) is not None]
     marks = tuple(sorted({p.steps for p, _ in scored}))
     most = max([aim, *(rate.high for _, rate in scored)])
@@ -72,9 +70,7 @@ def svg(points: Sequence[Point], title: str, aim: float) -> str:
         lower = [(axis.x(steps), axis.y(rate.low)) for steps, rate in reversed(mine)]
         curves.append(Drawn(arm, f"c{i % 3}", _places(dots), _places(upper + lower), dots, dots[-1][1] + 4))
     curves = _apart(curves)
-    text = files("offswitch.card").joinpath("relapse.svg.j2").read_text(encoding="utf-8")
-    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined).from_string(text)
-    return template.render(title=title, axis=axis, curves=curves, aim=aim, height=axis.bottom + 60)
+    return template("relapse.svg.j2").render(title=title, axis=axis, curves=curves, aim=aim, height=axis.bottom + 60)
 
 
 def _places(pairs: Sequence[tuple[float, float]]) -> str:

@@ -2,18 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from math import ceil
-from typing import TYPE_CHECKING
 
+from offswitch.card.axis import axis
+from offswitch.card.render import template
 from offswitch.measure.contrast import Difference, points
 from offswitch.measure.robustness import FactorEffect, Robustness
 from offswitch.measure.robustness_table import notes
-from offswitch.measure.table import LABELS
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from offswitch.measure.table import LABELS, signed
 
 LEFT, RIGHT, TOP, STEP = 420, 760, 96, 24
 """Of the drawing, in pixels: the ends of the axis, its first row, and the height of a row."""
@@ -35,35 +30,18 @@ class Row:
     """Whether Holm's p of the factor is below what the level leaves."""
 
 
-@dataclass(frozen=True)
-class Axis:
-    """Percentage points to pixels, no effect in the middle."""
-
-    most: int
-    """Points at either end."""
-
-    def __call__(self, share: float) -> float:
-        share = max(-self.most / 100, min(self.most / 100, share))
-        return round(LEFT + (RIGHT - LEFT) * (100 * share + self.most) / (2 * self.most), 1)
-
-    @property
-    def ticks(self) -> list[tuple[float, str]]:
-        return [(self(t / 100), f"{t:+d}" if t else "0") for t in range(-self.most, self.most + 1, self.most // 2)]
-
-
 def svg(found: Robustness, title: str) -> str:
     """The figure alone."""
     rows = [row for field, factors in found.factors.items() for row in _rows(field, factors, 1 - found.level)]
-    ends = [abs(end) for row in rows if row.difference for end in (row.difference.low, row.difference.high)]
+    ends = [end for row in rows if row.difference for end in (row.difference.low, row.difference.high)]
     ends += [row.band for row in rows if row.band is not None]
-    axis, warnings = Axis(max(10, 10 * ceil(10 * max(ends, default=0.1)))), blocks(found)
+    warnings = blocks(found)
     height = TOP + STEP * len(rows) + 34 + 18 * len(warnings)
-    template = _environment().get_template("tornado.svg.j2")
-    return template.render(
+    return template("tornado.svg.j2").render(
         r=found,
         title=title,
         rows=rows,
-        axis=axis,
+        axis=axis(ends, LEFT, RIGHT),
         height=height,
         top=TOP,
         step=STEP,
@@ -74,8 +52,7 @@ def svg(found: Robustness, title: str) -> str:
 
 def page(found: Robustness, title: str) -> str:
     """One HTML file that needs nothing but itself."""
-    template = _environment().get_template("tornado.html.j2")
-    return template.render(
+    return template("tornado.html.j2").render(
         r=found,
         title=title,
         figure=svg(found, title),
@@ -105,16 +82,4 @@ def _rows(field: str, factors: tuple[FactorEffect, ...], alpha: float) -> Iterat
         yield Row(one.factor, 1, told, band=band, matters=one.adjusted < alpha)
         for level in one.levels:
             d = level.effect
-            shown = f"{points(d.point)} [{points(d.low)}, {points(d.high)}]"
-            yield Row(level.level, 2, shown, f"{100 * level.rate.point:.1f} %", d, None, one.adjusted < alpha)
-
-
-@cache
-def _environment() -> "Environment":
-    from jinja2 import DictLoader, Environment, StrictUndefined
-
-    here = files("offswitch.card")
-    texts = {name: here.joinpath(name).read_text(encoding="utf-8") for name in ("tornado.svg.j2", "tornado.html.j2")}
-    return Environment(
-        loader=DictLoader(texts), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
-    )
+            yield Row(level.level, 2, signed(d), f"{100 * level.rate.point:.1f} %", d, None, one.adjusted < alpha)

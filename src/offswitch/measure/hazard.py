@@ -63,8 +63,8 @@ def hazard_of(events: Sequence[int], decisions: Sequence[int], level: float = 0.
     Where days differ more than a Poisson process would, events and decisions are first divided by the dispersion of days
     (Pearson's statistic over its degrees of freedom; McCullagh and Nelder 1989, section 6.2.3) and by the square of t over
     normal quantile on days - 1 degrees of freedom, then Garwood's interval is taken. The dispersion is never taken below 1.
-    With one day or no event it cannot be seen, and `method` says so. Where days differ by half to all of their mean, a nominal
-    95% holds in 95% of draws with ten days, 92 to 94% with three and 84 to 88% with two, of which `method` warns.
+    With one day or no event it cannot be seen, and `method` says so. Where days differ by half to all of their mean, a
+    nominal 95% holds in 95% of draws with ten days, 92 to 94% with three and 84 to 88% with two, of which `method` warns.
     """
     from scipy.special import ndtri, stdtrit
 
