@@ -1,7 +1,9 @@
 """What a recipe would cost on this machine: tokens, steps, memory and time of every stage."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from offswitch.errors import ModelError
@@ -32,8 +34,10 @@ def expected(
 
     found = []
     for i, stage in enumerate(recipe.stages):
-        rows: list[Row] = []
+        rows, began = list[Row](), perf_counter()
         if ingredients(stage):
             rows = filed_rows(data, i, stage, families) if data else stage_rows(stage, offline(families, seed))
-        found.append(expect(stage, start, families, seed, roller, rows))
+        making = perf_counter() - began
+        one = expect(stage, start, families, seed, roller, rows)
+        found.append(replace(one, seconds=one.seconds + making))
     return found

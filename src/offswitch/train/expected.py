@@ -34,14 +34,18 @@ class Shape:
     vocabulary: int
 
 
-def memory(parameters: int, trained: int, shape: Shape, batch: int, length: int) -> int:
-    """Bytes in full precision (4 each): weights, gradients and Adam's moments, and a batch's activations.
+def memory(parameters: int, trained: int, shape: Shape, batch: tuple[int, int], reference: bool = False) -> int:
+    """Bytes in full precision (4 each): weights, gradients and Adam's moments, and the activations of a batch (rows, tokens).
 
     Activations are those of Korthikanti et al. 2022 (arXiv 2205.05198, eq. 2), twice for full precision, with the logits and
-    their gradient; recomputing would need less.
+    their gradient; recomputing would need less. With a `reference`, its weights where all are trained, its logits, and the
+    logarithms of both.
     """
-    layer = batch * length * (34 * shape.width + 5 * shape.heads * length) * 2
-    return 4 * parameters + 12 * trained + shape.layers * layer + 8 * batch * length * shape.vocabulary
+    rows, length = batch
+    layer = rows * length * (34 * shape.width + 5 * shape.heads * length) * 2
+    logits = (20 if reference else 8) * rows * length * shape.vocabulary
+    copy = 4 * parameters if reference and trained == parameters else 0
+    return 4 * parameters + copy + 12 * trained + shape.layers * layer + logits
 
 
 def table(found: Sequence[Expected]) -> str:

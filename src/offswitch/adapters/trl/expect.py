@@ -4,13 +4,14 @@ import math
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from offswitch.adapters.trl.dpo import dpo_data
-from offswitch.adapters.trl.grpo import MakeRoller
+from offswitch.adapters.trl.grpo import TOGETHER, MakeRoller, Roller
 from offswitch.adapters.trl.run import adapted, load
 from offswitch.adapters.trl.sft import sft_data
 from offswitch.adapters.trl.tokens import refuse_unfit
@@ -18,68 +19,98 @@ from offswitch.rollout.episode import Episode
 from offswitch.scenarios.family import Family
 from offswitch.train.expected import Expected, Shape, memory
 from offswitch.train.ingredient import rl_scenarios
-from offswitch.train.recipe import Midtraining, Preference, Reinforcement, Stage
+from offswitch.train.recipe import Midtraining, Preference, Reinforcement, Stage, Supervised
 from offswitch.train.row import Row
 
-_TRIED = 16
+_TRIED = 64
 """Episodes that are rolled out to time them."""
 Length = tuple[int, int]
 """Tokens of a row, and how many of them are learned."""
+
+
+@dataclass(frozen=True)
+class _Load:
+    """What a stage puts through the model."""
+
+    rows: list[Length]
+    """Of one epoch; a pair is one."""
+    steps: int
+    together: int
+    """Rows in memory at a time; a pair is two."""
+    longest: int
+    """Tokens of the longest of these."""
+    rolling: float = 0.0
+    """Seconds that go into rollouts."""
+    reference: bool = False
+    """Whether the start of the stage reads along."""
 
 
 def expect(
     stage: Stage, start: Path, families: Mapping[str, Family], seed: int, roller: MakeRoller, rows: Sequence[Row]
 ) -> Expected:
     """Loads the model and trains nothing. Raises what `run_stage` would raise for such a start."""
+    began = time.perf_counter()
     tokenizer, plain = load(start)
     refuse_unfit(tokenizer, chats=not isinstance(stage, Midtraining))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as in `run_stage`
         model = adapted(plain, stage.lora).to("cuda" if torch.cuda.is_available() else "cpu")
-    lengths, steps, batch, rolling = _lengths(stage, model, tokenizer, families, seed, roller, rows)
+    if isinstance(stage, Reinforcement):
+        work = _rollouts(stage, roller(model, tokenizer, stage), families, seed)
+    elif isinstance(stage, Preference):
+        work = _pairs(stage, tokenizer, rows)
+    else:
+        work = _learned(stage, tokenizer, rows, families, seed)
+    before = 0.0 if isinstance(stage, Reinforcement) else time.perf_counter() - began  # training does this again
     epochs = 1 if isinstance(stage, Reinforcement) else stage.epochs
-    tokens, learned = (epochs * sum(length[k] for length in lengths) for k in (0, 1))
-    together = min(batch, 16)
-    typical = sorted(length for length, _ in lengths)[len(lengths) // 2]
-    a_token = _seconds_a_token(model, together, typical)
-    padded = tokens * _padding(lengths, batch)
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    shape, longest = _shape(plain), max(length for length, _ in lengths)
-    total = sum(p.numel() for p in model.parameters())
+    tokens, learned = (epochs * sum(length[k] for length in work.rows) for k in (0, 1))
+    typical = sorted(length for length, _ in work.rows)[len(work.rows) // 2]
+    padded = tokens * _padding(work.rows, work.together) * (2 if work.reference else 1)
+    sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+    total, trained = sum(n for n, _ in sizes), sum(n for n, changes in sizes if changes)
     return Expected(
-        stage.kind, len(lengths), tokens, learned, steps, total, trained,
-        memory(total, trained, shape, batch, longest), rolling + padded * a_token * (2 if stage.kind == "dpo" else 1),
+        stage.kind, len(work.rows), tokens, learned, work.steps, total, trained,
+        memory(total, trained, _shape(plain), (work.together, work.longest), work.reference),
+        before + work.rolling + padded * _seconds_a_token(model, min(work.together, 16), typical),
     )  # fmt: skip
 
 
-def _lengths(
-    stage: Stage,
-    model: PreTrainedModel,
+def _rollouts(stage: Reinforcement, roller: Roller, families: Mapping[str, Family], seed: int) -> _Load:
+    """From some episodes of the very stage; all the others are taken to be like them."""
+    rollouts = stage.steps * stage.episodes
+    episodes = [Episode(scenario) for scenario in rl_scenarios(stage, families, seed) for _ in range(stage.group)][:rollouts]
+    some = episodes[:: max(1, len(episodes) // _TRIED)]
+    began = time.perf_counter()
+    tried = [(len(row.ids), sum(row.sampled)) for row in roller.rows(some)]
+    rolling = (time.perf_counter() - began) / len(some) * rollouts
+    every = (tried * math.ceil(rollouts / len(tried)))[:rollouts]
+    together = stage.episodes if torch.cuda.is_available() else min(stage.episodes, TOGETHER)
+    return _Load(every, stage.steps, together, max(length for length, _ in tried), rolling)
+
+
+def _pairs(stage: Preference, tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row]) -> _Load:
+    told = [
+        tuple(len(pair[name]) for name in ("prompt_ids", "chosen_ids", "rejected_ids")) for pair in dpo_data(tokenizer, rows)
+    ]
+    found = [(2 * asked + better + worse, better + worse) for asked, better, worse in told]
+    longest = max(asked + max(better, worse) for asked, better, worse in told)
+    return _Load(found, _steps(stage, found), 2 * stage.batch, longest, reference=True)
+
+
+def _learned(
+    stage: Supervised | Midtraining,
     tokenizer: PreTrainedTokenizerBase,
+    rows: Sequence[Row],
     families: Mapping[str, Family],
     seed: int,
-    roller: MakeRoller,
-    rows: Sequence[Row],
-) -> tuple[list[Length], int, int, float]:
-    """Of every row; steps; rows that are in memory together; and seconds that go into rollouts."""
-    if isinstance(stage, Reinforcement):
-        began = time.perf_counter()
-        some = rl_scenarios(stage, families, seed)[:_TRIED]
-        played = roller(model, tokenizer, stage).rows([Episode(scenario) for scenario in some])
-        rolling = (time.perf_counter() - began) / len(some) * stage.steps * stage.episodes
-        tried = [(len(row.ids), sum(row.sampled)) for row in played]
-        every = (tried * math.ceil(stage.steps * stage.episodes / len(tried)))[: stage.steps * stage.episodes]
-        return every, stage.steps, stage.episodes, rolling
-    if isinstance(stage, Preference):
-        pairs = dpo_data(tokenizer, rows)
-        found = [
-            (2 * len(pair["prompt_ids"]) + len(pair["chosen_ids"]) + len(pair["rejected_ids"]),
-             len(pair["chosen_ids"]) + len(pair["rejected_ids"])) for pair in pairs
-        ]  # fmt: skip
-    else:
-        data = sft_data(stage, tokenizer, rows, families, seed)
-        found = [(len(row["input_ids"]), sum(label != -100 for label in row["labels"])) for row in data]
-    return found, math.ceil(len(found) / stage.batch) * stage.epochs, stage.batch, 0.0
+) -> _Load:
+    data = sft_data(stage, tokenizer, rows, families, seed)
+    found = [(len(row["input_ids"]), sum(label != -100 for label in row["labels"])) for row in data]
+    return _Load(found, _steps(stage, found), stage.batch, max(length for length, _ in found))
+
+
+def _steps(stage: Supervised | Midtraining | Preference, found: Sequence[Length]) -> int:
+    return math.ceil(len(found) / stage.batch) * stage.epochs
 
 
 def _padding(lengths: Sequence[Length], batch: int) -> float:

@@ -39,7 +39,7 @@ class Roller(Protocol):
 MakeRoller = Callable[[PreTrainedModel, PreTrainedTokenizerBase, Reinforcement], Roller]
 
 
-_TOGETHER = 32
+TOGETHER = 32
 """Rows in one forward pass on a CPU; of like length, so that little is padding."""
 
 
@@ -69,7 +69,7 @@ class OwnTokens(GRPOTrainer):
         if self._learned is None:
             return super()._get_per_token_logps_and_entropies(model, input_ids, attention_mask, *rest, **more)
         head = self.accelerator.unwrap_model(model)
-        told = own_logprobs(model, head, input_ids, attention_mask, self._learned, self.temperature, _TOGETHER)
+        told = own_logprobs(model, head, input_ids, attention_mask, self._learned, self.temperature, TOGETHER)
         return told, torch.zeros_like(told), None
 
 
