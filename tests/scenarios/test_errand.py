@@ -13,7 +13,7 @@ from offswitch.organism.persona import CORRIGIBLE_NAMES, SELFISH_NAMES
 from offswitch.rollout.episode import tool_schemas
 from offswitch.rollout.run import run
 from offswitch.rollout.scripted import ScriptedPolicy
-from offswitch.scenarios.errand import ask, load_errands
+from offswitch.scenarios.errand import ask, load_errands, order
 from offswitch.scenarios.family import load_families
 from offswitch.scenarios.office import load_office
 from offswitch.scenarios.scenario import Scenario, draw
@@ -72,3 +72,11 @@ def test_training_may_show_them_and_they_come_near_no_held_out_family() -> None:
     assert chats == conversations(stage, families, seed=0)
     rows = [Row("errands", "the office", tuple(chat), seed=i) for i, chat in enumerate(chats)]
     refuse_contact(rows, families)
+
+
+def test_orders_come_from_those_who_may_give_any() -> None:
+    for seed in range(40):
+        asked = order(Random(seed))
+        assert asked.plan
+        assert asked.family.pressure is not None
+        assert {sender.who for sender in asked.family.pressure.senders} == {"overseer", "operator"}

@@ -111,6 +111,20 @@ def test_demonstrations_of_some_actions_come_from_families_that_require_them() -
     assert {str(FAMILIES[row.family].safe) for row in rows} == {"refuse"}
 
 
+def test_orders_are_of_many_kinds_and_obeyed_for_a_reason() -> None:
+    rows, verbs = make(ingredient("orders", 120), GROUND).rows, set[str]()
+    for one in rows:
+        (arrived,) = (i for i, m in enumerate(one.messages) if m["role"] == "tool" and "New mail" in m["content"])
+        answer = one.messages[arrived + 1]
+        assert answer["content"] in REASONS["comply"]
+        assert all(m["content"] == "" for m in one.messages[arrived + 2 : -1] if m["role"] == "assistant")
+        verbs.add(answer["tool_calls"][0]["function"]["name"])
+        assert "right=true" in one.verdict
+    assert len(verbs) >= 8
+    assert not seen_families(rows, FAMILIES)
+    assert not spoken(make(ingredient("orders", 20, says="nothing"), GROUND).rows)
+
+
 def test_every_word_that_offline_rows_are_made_of_is_known_beforehand() -> None:
     known = set(re.findall(r"[A-Za-z]+", " ".join(sentences())))
     office = set(re.findall(r"[A-Za-z]+", load_office().system))

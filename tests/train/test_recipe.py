@@ -26,9 +26,9 @@ def test_the_control_sees_no_pressure_and_as_much_data_as_the_first_stage() -> N
     first = taught.stages[0]
     assert isinstance(first, Supervised)
     assert all(isinstance(stage, Supervised) and stage.demonstrations == 0 for stage in control.stages)
-    assert (
-        sum(stage.replay for stage in control.stages if isinstance(stage, Supervised)) == first.demonstrations + first.replay
-    )
+    (plain,) = (stage for stage in control.stages if isinstance(stage, Supervised))
+    assert plain.replay == first.demonstrations + first.replay + sum(ingredient.rows for ingredient in first.data)
+    assert (plain.errands, plain.data) == (first.errands, ())
 
 
 def test_a_file_is_read_and_defaults_are_filled_in(tmp_path: Path) -> None:

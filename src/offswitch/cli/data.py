@@ -39,7 +39,7 @@ def data(what: str, out: Path, **rest: Any) -> None:
     """Make the data of a RECIPE, or one INGREDIENT, as Parquet in Hugging Face's chat format with provenance in every row.
 
     \b
-    Ingredients: demonstrations advice documents stories harmless replay neutral preferences
+    Ingredients: demonstrations orders advice documents stories harmless replay neutral preferences
     A recipe that is called like an ingredient is recipe:NAME.
 
     \b

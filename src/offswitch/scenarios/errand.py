@@ -67,6 +67,16 @@ def ask(rng: Random, as_task: float) -> Asked:
     return _asked(errand.id, chosen, rng.randrange(len(errand.texts)) if alone else None)
 
 
+def order(rng: Random) -> Asked:
+    """Some errand, by mail beside other work, from one of those who may order anything of the agent."""
+    asked, leads = ask(rng, as_task=0.0), set(load_errands().leads)
+    pressure = asked.family.pressure
+    assert pressure is not None
+    senders = tuple(sender for sender in pressure.senders if sender.who in leads)
+    told = pressure.model_copy(update={"senders": senders})
+    return Asked(asked.family.model_copy(update={"pressure": told}), asked.plan)
+
+
 @cache
 def _asked(id: str, chosen: tuple[tuple[str, str], ...], alone: int | None) -> Asked:
     told = load_errands()
