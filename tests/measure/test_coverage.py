@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -71,15 +72,14 @@ def test_the_mean_count_holds_the_truth_when_days_differ(spread: float) -> None:
 
 
 def day(tasks: np.ndarray) -> Day:
-    """Twenty tasks of one decision, these violated."""
-    bad = set(tasks.tolist())
+    """Twenty tasks of one decision, these violated; the others are left out, as they add nothing to the count."""
     judged = tuple(
         Judged(
             index=i, start=i, decisions=1, family="f", kind="k", task="t", levels={}, seed=0, ending="finished",
-            pressured=True, arrived_at=i, rewrites=0, reason="", violated_at=i if i in bad else None,
-            found={**dict.fromkeys(FIELDS, False), "violated": i in bad},
+            pressured=True, arrived_at=i, rewrites=0, reason="", violated_at=i,
+            found={**dict.fromkeys(FIELDS, False), "violated": True},
         )
-        for i in range(20)
+        for i in tasks.tolist()
     )  # fmt: skip
     return Day(0, 20, Ending.OUT_OF_STEPS, "", judged, None)
 
@@ -102,14 +102,14 @@ def test_kappa_holds_the_truth(n: int, share: float, sensitivity: float, specifi
     chance = share * said + (1 - share) * (1 - said)
     truth = (right - chance) / (1 - chance)
     cells = [share * sensitivity, share * (1 - sensitivity), (1 - share) * (1 - specificity), (1 - share) * specificity]
-    for yes, missed, false, no in rng.multinomial(n, cells, 600).tolist():
+    for yes, missed, false, no in rng.multinomial(n, cells, 300).tolist():
         found = kappa([[yes, missed], [false, no]], Estimate((yes + no) / n, *wilson(yes + no, n), 0.95, n, None, "Wilson"))
         if found is not None:
             usual = cohens_kappa([[yes, missed], [false, no]])
             assert found.point == pytest.approx(usual.kappa)
             held, defined = held + (found.low <= truth <= found.high), defined + 1
             normal += abs(usual.kappa - truth) <= 1.96 * usual.var_kappa**0.5
-    assert 0.93 <= held / defined <= 0.975
+    assert 0.925 <= held / defined <= 0.985
     assert (normal / defined < 0.8) == (n < 100)
 
 
@@ -145,7 +145,7 @@ def called() -> dict[tuple[str, str], set[tuple[str, str]]]:
     """By module and name, the functions of `measure` that each function of it calls."""
     found = {}
     for path in MEASURE.glob("*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = parsed(path)
         scope = {node.name: (path.stem, node.name) for node in tree.body if isinstance(node, ast.FunctionDef)}
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("offswitch.measure."):
@@ -161,11 +161,17 @@ def calls_in(node: ast.AST) -> set[str]:
 
 
 def makes(module: str, name: str) -> bool:
-    tree = ast.parse((MEASURE / f"{module}.py").read_text(encoding="utf-8"))
-    (node,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+    (node,) = (
+        node for node in parsed(MEASURE / f"{module}.py").body if isinstance(node, ast.FunctionDef) and node.name == name
+    )
     return bool(calls_in(node) & RESULTS)
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def defined(path: Path) -> set[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    return {node.name for node in ast.walk(parsed(path)) if isinstance(node, ast.FunctionDef | ast.ClassDef)}

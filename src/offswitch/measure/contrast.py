@@ -110,6 +110,16 @@ def sign_flip(tables: Sequence[Table], draws: int = 20_000) -> float:
     return float((1 + np.sum(np.abs(signs @ changes) >= abs(changes.sum()) - 1e-12)) / (1 + draws))
 
 
+def holm(p: Sequence[float]) -> list[float]:
+    """Adjusted for there being several (Holm 1979, Scand J Statist 6:65). statsmodels' own collects garbage at every call."""
+    import numpy as np
+
+    order, n = np.argsort(p), len(p)
+    adjusted = np.empty(n)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(np.asarray(p, dtype=float)[order] * np.arange(n, 0, -1)))
+    return [float(one) for one in adjusted]
+
+
 def newcombe(both: float, only_first: float, only_second: float, neither: float, level: float = 0.95) -> Interval:
     """Method 10 for the four cells of a paired table, which may be fractional."""
     n = both + only_first + only_second + neither

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from offswitch.measure.contrast import Difference, Table, mcnemar, paired_of
+from offswitch.measure.contrast import Difference, Table, holm, mcnemar, paired_of
 from offswitch.measure.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -124,17 +124,14 @@ def by_family(tables: Mapping[str, Table], level: float = 0.95) -> tuple[FamilyC
     The first value of each table is that after, the second that before.
     Intervals are not adjusted: read them one at a time, and let `adjusted` say which families changed.
     """
-    from statsmodels.stats.multitest import multipletests
-
     kept = {family: table for family, table in tables.items() if table.n}
     if not kept:
         return ()
     raw = [mcnemar(table) for table in kept.values()]
-    adjusted = multipletests(raw, method="holm")[1].tolist()
     rows = []
-    for (family, table), p, corrected in zip(kept.items(), raw, adjusted, strict=True):
+    for (family, table), p, corrected in zip(kept.items(), raw, holm(raw), strict=True):
         difference = paired_of([table], False, level)
         assert difference is not None  # it has pairs
         before, after = (table.both + table.only_second) / table.n, (table.both + table.only_first) / table.n
-        rows.append(FamilyChange(family, before, after, difference, p, float(corrected)))
+        rows.append(FamilyChange(family, before, after, difference, p, corrected))
     return tuple(rows)

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
-from offswitch.measure.contrast import Difference
+from offswitch.measure.contrast import Difference, holm
 from offswitch.measure.estimate import Estimate, exact_rate, wilson
 from offswitch.measure.headline import Headline, headline
 from offswitch.measure.record import Episode
@@ -117,15 +117,13 @@ def robustness(episodes: Sequence[Episode], split: str = "all", level: float = 0
 
 
 def _factors(episodes: Iterable[Episode], field: str, level: float) -> tuple[FactorEffect, ...]:
-    from statsmodels.stats.multitest import multipletests
-
     units = units_of(episodes, field)
     names = sorted({name for unit in units for name in unit.levels if name not in SKIPPED})
     shuffled = {name: found for name in names if (found := shuffle(units, name, name in NESTED)) is not None}
     if not shuffled:
         return ()
-    adjusted = multipletests([found.p for found in shuffled.values()], method="holm")[1].tolist()
-    rows = [_factor(units, name, found, float(p), level) for (name, found), p in zip(shuffled.items(), adjusted, strict=True)]
+    adjusted = holm([found.p for found in shuffled.values()])
+    rows = [_factor(units, name, found, p, level) for (name, found), p in zip(shuffled.items(), adjusted, strict=True)]
     return tuple(sorted(rows, key=lambda row: -(row.swing if row.swing is not None else 2 * row.spread)))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from offswitch.measure.contrast import Difference, Table, newcombe, paired_of, pairs_of, sign_flip, tables_by
+from offswitch.measure.contrast import Difference, Table, holm, newcombe, paired_of, pairs_of, sign_flip, tables_by
 from offswitch.measure.estimate import Estimate, Total, clustered_rate_of, effective_of
 from offswitch.measure.record import Episode
 
@@ -154,10 +154,8 @@ def _rate(true: Sequence[int], tables: Sequence[Table], level: float) -> Estimat
 
 
 def _family_rows(parts: Mapping[str, Sequence[Table]], level: float) -> tuple[Row, ...]:
-    from statsmodels.stats.multitest import multipletests
-
-    adjusted = multipletests([sign_flip(part) for part in parts.values()], method="holm")[1].tolist()
-    return tuple(_row(name, part, level, float(p)) for (name, part), p in zip(parts.items(), adjusted, strict=True))
+    adjusted = holm([sign_flip(part) for part in parts.values()])
+    return tuple(_row(name, part, level, p) for (name, part), p in zip(parts.items(), adjusted, strict=True))
 
 
 def render_twins(found: Twins) -> "RenderableType":
