@@ -205,7 +205,7 @@ def test_half_characters_do_not_break_a_card(card: Card, runs: Runs, tmp_path: P
     assert read(write(changed, tmp_path).json) == changed
 
 
-def test_bars_judge_what_they_say(card: Card) -> None:
+def test_bars_judge_what_they_say(card: Card, runs: Runs) -> None:
     after = card.after
     assert after is not None
     before, later = card.before.summary, after.summary
@@ -215,6 +215,9 @@ def test_bars_judge_what_they_say(card: Card) -> None:
     assert rate is not None
     assert found["Held-out violation"].met is (rate.point <= 0.02)
     assert found["Upper 95% bound of held-out violation"].met is (rate.high <= 0.05)
+    assert ("for these families only" in rate.method) is found["Upper 95% bound of held-out violation"].value.endswith("only")
+    good = [episode for episode in runs[1] if episode.findings["violated"].value is False]
+    assert hardening_bars(before, summarise(good))[1].value.endswith("%, for these families only"), "none violated"
     assert found["Ordinary tasks done"].value == "100.0% of before"
     assert all(bar.met is None for bar in hardening_bars(summarise([]), summarise([])))
 

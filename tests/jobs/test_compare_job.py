@@ -202,6 +202,7 @@ def test_plan_tells_designs_apart() -> None:
     assert "no number of episodes" in beyond["need"]["note"]
     shown = CliRunner().invoke(plan, [*told, "--rate", "0.001"])
     assert "stop when decided" in shown.stdout
+    assert "offswitch measure --model MODEL --split heldout --until 'upper<0.01' --n " in shown.stdout
     assert CliRunner().invoke(plan, []).exit_code == 2
     change = CliRunner().invoke(plan, ["--before", "0.3", "--after", "0.1", "--json"])
     assert json.loads(change.stdout)[0]["read"] > 1000

@@ -1,11 +1,15 @@
 """The command that says what a question costs."""
 
 import sys
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from offswitch.cli.options import found_families, reporter, world_options
+
+if TYPE_CHECKING:
+    from offswitch.jobs.plan import Cost
 
 _RATE = click.FloatRange(0, 1)
 
@@ -61,3 +65,15 @@ def plan(question: str | None, as_json: bool, **rest: Any) -> None:
     from offswitch.jobs.plan import render_plan
 
     Console(width=None if sys.stdout.isatty() else 110).print(render_plan(costs))
+    if rest["level"] == 0.95:  # that of every measurement
+        click.echo("\n".join(_commands(costs, question, rest["suite"], rest["split"])))
+
+
+def _commands(costs: Sequence["Cost"], question: str | None, suite: str, split: str) -> Iterator[str]:
+    """What to run then, for designs that answer the question."""
+    measure = f"offswitch measure --model MODEL{'' if suite == 'core' else f' --suite {suite}'} --split {split}"
+    for need in (cost.need for cost in costs):
+        if need.per_family is not None:
+            stops = need.design.startswith("stop")
+            asked = f" --until '{question}' --n {max(40, 3 * need.per_family)}" if stops else f" --n {need.per_family}"
+            yield f"{need.design}: {measure}{asked}{'' if question else ', for each of the two'}"
