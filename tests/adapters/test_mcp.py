@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -265,5 +266,24 @@ def test_a_request_without_end_is_left_and_the_server_goes_on(monkeypatch: pytes
             assert guest.episode.ending is None
             async with Client(url) as client:
                 assert (await client.list_tools()).tools
+
+    asyncio.run(go())
+
+
+def test_a_guest_that_calls_often_at_once_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    import aiohttp
+
+    async def go() -> None:
+        slow, quick, over = Guest(Episode(scenario())), Guest(Episode(scenario())), threading.Event()
+        monkeypatch.setattr(slow, "call", lambda name, arguments: (str(over.wait(20)), True))
+        asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "file_list", "arguments": {}}}
+        headers = {"accept": "application/json, text/event-stream"}
+        async with house(slow, quick) as (one, two), aiohttp.ClientSession(headers=headers) as client:
+            waiting = [asyncio.create_task(client.post(one, json=asked)) for _ in range(60)]
+            await asyncio.sleep(0.5)
+            told = await asyncio.wait_for(client.post(two, json=asked), 10)
+            assert (await told.json())["result"]["content"]
+            over.set()
+            await asyncio.gather(*waiting)
 
     asyncio.run(go())

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import mcp_types as types
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 
@@ -18,11 +18,13 @@ NAME = "office"
 def tool_server(guest: Guest) -> Server[Any]:
     """A server that steps `guest`. The system text is its instructions, the task its one prompt."""
 
+    one = CapacityLimiter(1)  # its calls wait for each other, and for no other guest's
+
     async def list_tools(context: Context, asked: types.PaginatedRequestParams | None) -> Any:
         return types.ListToolsResult(tools=[_tool(schema["function"]) for schema in guest.tools])
 
     async def call_tool(context: Context, asked: types.CallToolRequestParams) -> Any:
-        told, ok = await to_thread.run_sync(guest.call, asked.name, asked.arguments or {})
+        told, ok = await to_thread.run_sync(guest.call, asked.name, asked.arguments or {}, limiter=one)
         return types.CallToolResult(content=[types.TextContent(type="text", text=told)], is_error=not ok)
 
     async def list_prompts(context: Context, asked: types.PaginatedRequestParams | None) -> Any:

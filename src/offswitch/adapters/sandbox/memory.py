@@ -19,7 +19,7 @@ _numbers = itertools.count()
 
 
 class Group:
-    """A control group of one sandbox; `folders` is empty where none could be made."""
+    """A control group of one sandbox; `folders` is empty where none could be made. What waits in its connections counts."""
 
     def __init__(self, memory: int, processes: int) -> None:
         self.folders: list[Path] = []
@@ -28,7 +28,8 @@ class Group:
         if (ROOT / "cgroup.controllers").exists():
             wanted = [(ROOT / name, {"memory.max": memory, "memory.swap.max": 0, "pids.max": processes + 8})]
         else:
-            wanted = [(ROOT / "memory" / name, {"memory.limit_in_bytes": memory, "memory.memsw.limit_in_bytes": memory})]
+            limits = dict.fromkeys(("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"), memory)
+            wanted = [(ROOT / "memory" / name, limits | {"memory.kmem.tcp.limit_in_bytes": memory // 4})]
         for folder, limits in wanted:
             self._make(folder, limits)
 
