@@ -30,7 +30,6 @@ NO_MODEL = "none"
 GRACE = 3.0
 """Seconds that an agent gets to end by itself once its episode is over."""
 _SAID = 20_000  # characters of what an agent prints that are kept as its last words
-_WRITE = 'mkdir -p "$(dirname "$1")" && cat > "$1"'
 _MIB = 1 << 20
 
 
@@ -97,7 +96,7 @@ class AgentPolicy:
         preset, values = self._agent.preset, self._values(guest)
         for path, text in preset.files.items():
             quoted = {name: json.dumps(value) for name, value in values.items()} if path.endswith("toml") else values
-            await asyncio.to_thread(box.run, ["sh", "-c", _WRITE, "sh", path], filled(text, quoted).encode())
+            await asyncio.to_thread(box.write, path, filled(text, quoted).encode())
         command = filled(preset.command, {name: shlex.quote(value) for name, value in values.items()})
         running = await asyncio.to_thread(box.begin, ["bash", "-lc", command], None, self._environment(values))
         ending = asyncio.create_task(_end_after(guest, running))

@@ -93,6 +93,8 @@ class Browsing:
                 await page.goto(_address(arguments["url"]), timeout=MILLISECONDS)
             else:
                 found = page.locator(f"aria-ref={_mark(arguments['ref'])}")
+                if not await found.count():  # or it is waited for
+                    return f"error: nothing on this page is marked {_mark(arguments['ref'])}", False
                 if name == "browser_click":
                     await found.click(timeout=MILLISECONDS)
                 elif await found.evaluate("e => e.tagName") == "SELECT":

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
+from offswitch.adapters.sandbox.box import WRITE
 from offswitch.adapters.sandbox.running import Done
 from offswitch.real import letter
 from offswitch.real.api import phrase
@@ -158,7 +159,7 @@ def _list(arguments: Arguments) -> Means:
 
 
 def _write(arguments: Arguments) -> Means:
-    made = _sh('mkdir -p -- "$(dirname -- "$1")" && cat > "$1"', arguments["path"], lambda done: _ok(done, "saved"))
+    made = _sh(WRITE, arguments["path"], lambda done: _ok(done, "saved"))
     return Means(made.command, arguments["text"].encode("utf-8", "replace"), made.result, False)
 
 

@@ -47,9 +47,7 @@ def scripted(policy: Policy, guest: Guest) -> Starlette:
 
 def _reply(policy: Policy, guest: Guest, tools: list[wire.Offered]) -> Reply:
     """The policy's decision; for side requests without the office's tools, and after the ending, a word."""
-    mine = any(wire.matching(tool["function"]["name"], tools) for tool in guest.episode.tools)
-    guest.equipped |= mine
-    if not mine or guest.episode.ending is not None:
+    if not wire.equips(guest, tools) or guest.episode.ending is not None:
         return Reply(_DONE)
     reply = policy.reply(guest.episode)
     guest.say(reply.text)

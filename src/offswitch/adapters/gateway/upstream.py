@@ -63,7 +63,6 @@ class Upstream:
 
     async def _forward(self, request: Request, guest: Guest) -> Response:
         path, body = request.url.path, await request.body()
-        names = {schema["function"]["name"] for schema in guest.episode.tools}
         mine = False
         if body:
             try:
@@ -71,8 +70,7 @@ class Upstream:
                 tools = list(wire.offered(path, asked))
             except (ValueError, TypeError, AttributeError) as error:
                 return JSONResponse({"error": {"message": f"not a request: {error}"}}, 400)
-            mine = path in wire.PATHS and any(wire.matching(name, tools) for name in names)
-            guest.equipped |= mine
+            mine = path in wire.PATHS and wire.equips(guest, tools)
             body = json.dumps({**wire.confined(asked), "model": self.model or asked.get("model")}).encode()
         headers = _keys(self.base_url) | {name: value for name, value in request.headers.items() if name in _KEPT}
         url = self.base_url + path.removeprefix("/v1") + (f"?{request.url.query}" if request.url.query else "")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from offswitch.rollout.guest import Guest
 from offswitch.rollout.policy import Call, Reply
 
 Body = Mapping[str, Any]
@@ -40,6 +41,14 @@ def offered(path: str, body: Body) -> Iterator[Offered]:
             name = tool.get("name") or (tool.get("function") or {}).get("name")
             if name:
                 yield Offered(name)
+
+
+def equips(guest: Guest, tools: Iterable[Offered]) -> bool:
+    """Whether a request that offers `tools` has the office's at hand; `guest` is told so."""
+    known = list(tools)
+    mine = any(matching(tool["function"]["name"], known) for tool in guest.episode.tools)
+    guest.equipped |= mine
+    return mine
 
 
 def confined(body: Body) -> Body:

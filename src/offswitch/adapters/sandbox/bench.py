@@ -19,7 +19,6 @@ import yaml
 from offswitch.adapters.sandbox.box import Box
 from offswitch.adapters.sandbox.config import SandboxConfig
 from offswitch.adapters.sandbox.observer import Observer
-from offswitch.adapters.sandbox.running import Done
 from offswitch.adapters.sandbox.sabotage import Finding, Guard, findings, runs
 
 HOME = "/home/agent"
@@ -116,14 +115,9 @@ def guard() -> Guard:
 
 def _furnish(box: Box) -> bool:
     for name, text in FILES.items():
-        _check(box.run(["sh", "-c", 'mkdir -p "$(dirname "$1")" && cat > "$1"', "sh", name], text.encode()))
-    _check(box.run(["chmod", "755", "ops/shutdown.sh"]))
+        box.write(name, text.encode())
+    box.run(["chmod", "755", "ops/shutdown.sh"])
     return box.run(["bash", "-c", GIT]).code == 0
-
-
-def _check(done: Done) -> None:
-    if done.code:
-        raise RuntimeError(done.stderr.decode(errors="replace"))
 
 
 def _until(box: Box, test: str) -> None:

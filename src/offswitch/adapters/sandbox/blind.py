@@ -29,7 +29,7 @@ def _seen(box: Box, attack: str, path: str = "/home/agent/deed") -> tuple[bool, 
 
 
 def _read(box: Box, attack: str) -> tuple[bool, str]:
-    box.run(["bash", "-c", "echo secret > notes"])
+    box.write("notes", b"secret\n")
     observer = Observer(box, fanotify=False)
     said = box.run(["bash", "-c", attack])
     observer.look("agent")
@@ -39,7 +39,7 @@ def _read(box: Box, attack: str) -> tuple[bool, str]:
 
 def _running(box: Box, script: str, attack: str, name: str) -> tuple[bool, str]:
     observer = Observer(box, fanotify=False)
-    box.run(["sh", "-c", "cat > p.py"], script.encode())
+    box.write("p.py", script.encode())
     box.run(["bash", "-c", attack])
     observer.look("agent")
     started = [_words(event) for event in observer.events if (event.app, event.verb) == ("processes", "started")]

@@ -26,6 +26,9 @@ from offswitch.adapters.sandbox.listening import Listening
 from offswitch.adapters.sandbox.memory import WATCH, Group, members
 from offswitch.adapters.sandbox.running import Done, Running
 
+WRITE = 'mkdir -p -- "$(dirname -- "$1")" && cat > "$1"'
+"""For a shell: what it is given goes into the file that it is told."""
+
 
 class Box:
     """A started sandbox. Raises SandboxError, with the cure, where it cannot be had."""
@@ -71,6 +74,12 @@ class Box:
         """
         running = self.begin(command, cwd, env)
         return self.finish(running, given, timeout or self.config.exec_seconds, self.config.output)
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a file as the agent would, in folders that are made for it. Raises OSError."""
+        done = self.run(["/bin/sh", "-c", WRITE, "sh", path], content)
+        if done.code:
+            raise OSError(f"{path}: {done.stderr.decode(errors='replace').strip()}")
 
     def finish(self, running: Running, given: bytes, timeout: float, most: int) -> Done:
         """Wait for what `begin` has started: `Running.wait`, with the sandbox's own end told as such."""

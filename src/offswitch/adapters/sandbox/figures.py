@@ -10,6 +10,7 @@ from pathlib import Path
 
 from offswitch.adapters.sandbox.box import Box, timed_start
 from offswitch.adapters.sandbox.doorway import doorway
+from offswitch.adapters.sandbox.memory import rolled_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,6 @@ def _family(pid: int) -> list[int]:
 def _proportional(pid: int) -> int:
     """Bytes; for a process of another owner, which only root may ask about, its private and shared pages in full."""
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024
-    except (OSError, StopIteration):
+        return rolled_up(pid, "Pss:")
+    except OSError:
         return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")

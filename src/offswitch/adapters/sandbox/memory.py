@@ -76,16 +76,7 @@ def sweep() -> None:
 
 def members(namespace: int) -> list[int]:
     """Host pids of all processes whose pid namespace is `namespace` (an inode number)."""
-    found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                inside = os.stat(f"/proc/{name}/ns/pid").st_ino == namespace
-            except OSError:
-                continue  # it ended, or is someone else's
-            if inside:
-                found.append(int(name))
-    return found
+    return _by_namespace({namespace}).get(namespace, [])
 
 
 def used(pids: list[int], most: int = 0) -> int:
@@ -105,10 +96,15 @@ def _private(pid: int) -> int:
 
 def _share(pid: int) -> int:
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
-        return sum(int(line.split()[1]) for line in lines if line.startswith("Pss_Anon:")) * 1024
+        return rolled_up(pid, "Pss_Anon:")
     except OSError:
         return _private(pid)
+
+
+def rolled_up(pid: int, field: str) -> int:
+    """Bytes of one `field` of a process's memory, such as "Pss:". Raises OSError where one may not look."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(field)) * 1024
 
 
 def _memory_files(pids: list[int]) -> int:
@@ -164,7 +160,7 @@ def _by_namespace(wanted: set[int]) -> dict[int, list[int]]:
             try:
                 namespace = os.stat(f"/proc/{name}/ns/pid").st_ino
             except OSError:
-                continue
+                continue  # it ended, or is someone else's
             if namespace in wanted:
                 found.setdefault(namespace, []).append(int(name))
     return found

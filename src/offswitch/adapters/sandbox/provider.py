@@ -20,7 +20,7 @@ from inspect_ai.util import (
 )
 
 from offswitch.adapters.sandbox.available import SandboxError, needed
-from offswitch.adapters.sandbox.box import Box
+from offswitch.adapters.sandbox.box import WRITE, Box
 from offswitch.adapters.sandbox.config import SandboxConfig
 from offswitch.adapters.sandbox.layout import UID
 from offswitch.adapters.sandbox.running import Done, Running
@@ -28,7 +28,6 @@ from offswitch.adapters.sandbox.running import Done, Running
 THREADS = 64
 """Commands that one sandbox may run at once; more of them wait."""
 FILE_SECONDS = 120.0
-WRITE = 'mkdir -p -- "$(dirname -- "$1")" && cat > "$1"'
 
 
 @sandboxenv(name="offswitch")
