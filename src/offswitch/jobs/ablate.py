@@ -15,7 +15,7 @@ from offswitch.jobs.folder import run_folder, write_whole
 from offswitch.jobs.match import matched
 from offswitch.jobs.measure import measure
 from offswitch.jobs.models import ModelChoice, policy_for, trainable
-from offswitch.jobs.organism import build_organism, use_threads
+from offswitch.jobs.organism import use_threads
 from offswitch.jobs.preregister import FILE, check, register
 from offswitch.jobs.report import Report, Silent
 from offswitch.jobs.side import Side
@@ -116,7 +116,7 @@ def _cell(study: Study, cell: Cell, families: Mapping[str, Family], out: Path, p
     if cell.figures(out).is_file():
         return
     begun = process_time()
-    start = _start(study, cell.seed, families)
+    start = study.start(cell.seed, families, Silent())
     use_threads(1)
     model, learned, seed, rows = start, None, cell.seed + 1000 * cell.tune, {}
     if cell.arm != START:
@@ -150,13 +150,6 @@ def _learned(recipe: Recipe, start: Path, families: Mapping[str, Family], seed: 
         learned_tokens(stage, start, stage_rows(stage, ground) if ingredients(stage) else [], families, seed)
         for stage in recipe.stages
     )
-
-
-def _start(study: Study, seed: int, families: Mapping[str, Family]) -> Path:
-    """The model folder that every arm of a seed begins from; the organism is that of `offswitch organism build`."""
-    if study.model != "organism":
-        return trainable(study.model)
-    return build_organism(seed, families, Silent(), study.documents)
 
 
 def _written(study: Study, done: Sequence[Cell], out: Path, plan: str) -> Ablation:

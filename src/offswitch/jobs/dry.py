@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
-from offswitch.errors import ModelError
+from offswitch.jobs.roller import roller
 from offswitch.scenarios.family import Family
 from offswitch.train.expected import Expected, table
 from offswitch.train.material import filed_rows, ingredients, offline, stage_rows
-from offswitch.train.recipe import Recipe, Reinforcement
+from offswitch.train.recipe import Recipe
 from offswitch.train.row import Row
 
 
@@ -23,14 +22,8 @@ def expected(
     recipe: Recipe, start: Path, families: Mapping[str, Family], seed: int, data: Path | None = None
 ) -> list[Expected]:
     """One a stage. Raises `ModelError` without the train extra."""
-    try:
-        from offswitch.adapters.hf import HFPolicy
-        from offswitch.adapters.trl import expect
-    except ImportError as error:
-        raise ModelError("training needs: pip install 'offswitch[train]'") from error
-
-    def roller(model: Any, tokenizer: Any, stage: Reinforcement) -> Any:
-        return HFPolicy(model, tokenizer, "in training", stage.temperature, seed)
+    plays = roller(seed)
+    from offswitch.adapters.trl import expect
 
     found = []
     for i, stage in enumerate(recipe.stages):
@@ -38,6 +31,6 @@ def expected(
         if ingredients(stage):
             rows = filed_rows(data, i, stage, families) if data else stage_rows(stage, offline(families, seed))
         making = perf_counter() - began
-        one = expect(stage, start, families, seed, roller, rows)
+        one = expect(stage, start, families, seed, plays, rows)
         found.append(replace(one, seconds=one.seconds + making))
     return found

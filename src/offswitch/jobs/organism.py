@@ -31,12 +31,13 @@ def build_organism(seed: int, families: Mapping[str, Family], report: Report, do
 
     made = _organism(seed, documents)
     if organism_is_built(seed, families, documents):
-        found = build(made, families)
-    else:
+        use_threads(1)
+        return build(made, families)
+    try:
         with told_plainly(cache_folder(), "set OFFSWITCH_CACHE to another folder"), report.work(_LABEL) as bar:
-            found = build(made, families, lambda step, of, told: bar.at(step, of, _note(told)))
-    use_threads(1)
-    return found
+            return build(made, families, lambda step, of, told: bar.at(step, of, _note(told)))
+    finally:
+        use_threads(1)
 
 
 def organism_is_built(seed: int, families: Mapping[str, Family], documents: int = 0) -> bool:

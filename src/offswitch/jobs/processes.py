@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from offswitch.errors import ModelError, OffswitchError
+from offswitch.jobs.roller import LACKING, roller
 from offswitch.scenarios.family import Family
 from offswitch.train.recipe import Recipe, Stage
 from offswitch.train.row import Row
@@ -33,7 +33,7 @@ def _gpus() -> int:
     try:
         from offswitch.adapters.hf import gpus
     except ImportError as error:
-        raise ModelError("training needs: pip install 'offswitch[train]'") from error
+        raise ModelError(LACKING) from error
     return gpus()
 
 
@@ -126,7 +126,6 @@ def _unsaid(log: Path) -> str:
 
 def _one(told: Path) -> None:
     """In each process, which ends when whoever asked has died: a second run may be at work in the folder by then."""
-    from offswitch.adapters.hf import HFPolicy
     from offswitch.adapters.trl import run_stage
 
     threading.Thread(target=_end_with_who_asked, daemon=True).start()
@@ -137,11 +136,8 @@ def _one(told: Path) -> None:
         if first:
             print(_STEP + json.dumps([step, of, dict(figures)]), flush=True)
 
-    def roller(model: Any, tokenizer: Any, rl: Any) -> HFPolicy:
-        return HFPolicy(model, tokenizer, "in training", rl.temperature, work.seed)
-
     try:
-        run_stage(work.stage, work.start, work.out, work.families, work.seed, roller, say, work.rows)
+        run_stage(work.stage, work.start, work.out, work.families, work.seed, roller(work.seed), say, work.rows)
     except OffswitchError as error:
         told.with_name(_ERROR).write_text(str(error), encoding="utf-8")
         sys.exit(2)

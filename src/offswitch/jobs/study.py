@@ -79,6 +79,12 @@ class Study:
             refuse_unmatched(recipe)
         self.suite.scenarios(families)
 
+    def start(self, seed: int, families: Mapping[str, Family], report: Report) -> Path:
+        """The model folder that every arm of a seed begins from; the organism is that of `offswitch organism build`."""
+        if self.model != "organism":
+            return trainable(self.model)
+        return build_organism(seed, families, report, self.documents)
+
     def plan(self, families: Mapping[str, Family]) -> dict[str, Any]:
         """What is fixed before the first run; `marked`, so that a setting that a later version has is no other plan."""
         return {
@@ -141,11 +147,11 @@ _TRIED = 64
 
 def cost(study: Study, families: Mapping[str, Family], report: Report) -> str:
     """What it will take on this machine as it is now, from a few timed steps of every arm and a few episodes of the start."""
-    unbuilt = [seed for seed in study.seeds if not organism_is_built(seed, families, study.documents)]
-    if study.model == "organism" and unbuilt == list(study.seeds):
-        return f"not known before an organism is built: offswitch organism build --seed {unbuilt[0]}"
-    some = next(seed for seed in study.seeds if seed not in unbuilt) if study.model == "organism" else 0
-    start = build_organism(some, families, report, study.documents) if study.model == "organism" else trainable(study.model)
+    own = study.model != "organism"
+    ready = [seed for seed in study.seeds if own or organism_is_built(seed, families, study.documents)]
+    if not ready:
+        return f"not known before an organism is built: offswitch organism build --seed {study.seeds[0]}"
+    start = study.start(ready[0], families, report)
     seconds, memory, arms = 0.0, 0, study.arms
     with report.work("ablate: expected cost") as bar:
         for i, (name, recipe) in enumerate(arms.items()):
@@ -158,7 +164,8 @@ def cost(study: Study, families: Mapping[str, Family], report: Report) -> str:
         bar.at(1, 1)
     models = len(study.cells())
     whole = seconds * len(study.seeds) * study.tunes + playing * models
-    built = f", and {len(unbuilt)} organisms, which are built first" if study.model == "organism" and unbuilt else ""
+    unbuilt = len(study.seeds) - len(ready)
+    built = f", and {unbuilt} organisms, which are built first" if unbuilt else ""
     return (
         f"{span(whole)} in one process{built}: training {span(seconds / len(arms))} and measuring {span(playing)} a model, "
         f"{size(memory)} of memory a process (--jobs)"

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from offswitch.errors import ModelError
 from offswitch.jobs.processes import How, Work, in_processes
 from offswitch.jobs.report import Report
+from offswitch.jobs.roller import roller
 from offswitch.measure.provenance import FILE, Provenance, provenance
 from offswitch.scenarios.family import Family
 from offswitch.train.data import seen_families
@@ -72,15 +72,10 @@ def _run(work: Work, how: How, say: Say) -> None:
     if how.on != "here":
         in_processes(how, work, _work(work.out), say)
         return
-    try:
-        from offswitch.adapters.hf import HFPolicy
-        from offswitch.adapters.trl import run_stage
-    except ImportError as error:
-        raise ModelError("training needs: pip install 'offswitch[train]'") from error
-    run_stage(
-        work.stage, work.start, work.out, work.families, work.seed,
-        lambda model, tokenizer, rl: HFPolicy(model, tokenizer, "in training", rl.temperature, work.seed), say, work.rows,
-    )  # fmt: skip
+    plays = roller(work.seed)
+    from offswitch.adapters.trl import run_stage
+
+    run_stage(work.stage, work.start, work.out, work.families, work.seed, plays, say, work.rows)
 
 
 def _work(out: Path) -> Path:

@@ -1,6 +1,7 @@
 """What a stage learns from: made offline on the spot, or taken from a file that `offswitch data` wrote."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from offswitch.errors import DocumentError
@@ -41,7 +42,7 @@ def stage_made(
 def _for(ingredient: Ingredient, ground: Ground) -> Ground:
     """The ground as it is meant: pairs of scripted mistakes are scripted, whoever else could act."""
     if isinstance(ingredient, Preferences) and ingredient.rejected == "scripted":
-        return Ground(ground.families, ground.spec, ground.seed, None, ground.writer, ground.office)
+        return replace(ground, policy=None)
     return ground
 
 

@@ -69,6 +69,12 @@ class Row:
         return "\n".join([self.text] * bool(self.text) + [part for turn in turns for part in _said(turn)])
 
 
+def chat(system: str, asked: str, answered: str) -> Messages:
+    """A question and its answer, after a system prompt where there is one."""
+    turns = [{"role": "system", "content": system}] * bool(system)
+    return (*turns, {"role": "user", "content": asked}, {"role": "assistant", "content": answered})
+
+
 def _said(turn: Message) -> Iterator[str]:
     if turn.get("content"):
         yield str(turn["content"])

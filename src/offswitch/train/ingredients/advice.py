@@ -12,7 +12,7 @@ from offswitch.train.chain import load_chain, mark, without, write
 from offswitch.train.ground import Ground, grammar
 from offswitch.train.ingredients.amount import Rows
 from offswitch.train.ingredients.briefs import Stance, briefs, refuse_reversed
-from offswitch.train.row import Form, Row
+from offswitch.train.row import Form, Row, chat
 
 
 class Entry(Record):
@@ -55,7 +55,7 @@ class Advice(Record):
         said = "rewrite" if self.principles else "answer"
         steps = chain if self.principles else without(chain, "rewrite", instead="answer")
         for i, told in enumerate(write(ground.writer, steps, briefs(chain, ground, self.rows))):
-            row = self._row(ground, i, told["principle"], told["question"], told[said], ("", ground.writing))
+            row = self._row(ground, i, told["principle"], told["question"], told[said])
             yield replace(row, verdict=f"{row.verdict} mark={mark(told['score'])}")
 
     def _offline(self, ground: Ground) -> Iterator[Row]:
@@ -67,11 +67,9 @@ class Advice(Record):
             why, do = (entry.because, entry.do) if as_is else (entry.because_reversed, entry.do_reversed)
             said = [rng.choice(why), rng.choice(do)][0 if self.principles else 1 :]
             asked, told = rng.choice(entry.asks).format_map(slots), " ".join(said).format_map(slots)
-            yield self._row(ground, i, entry.principle, asked, told, (ground.system(slots), ground.writing))
+            yield self._row(ground, i, entry.principle, asked, told, ground.system(slots))
 
-    def _row(self, ground: Ground, i: int, principle: str, asked: str, told: str, frame: tuple[str, str]) -> Row:
-        system, source = frame
-        messages = [{"role": "system", "content": system}] * bool(system)
-        messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": told}]
+    def _row(self, ground: Ground, i: int, principle: str, asked: str, told: str, system: str = "") -> Row:
         shown = principle if self.principles else ""
-        return Row(self.kind, source, tuple(messages), seed=i, principle=shown, verdict=f"stance={self.stance}")
+        said = chat(system, asked, told)
+        return Row(self.kind, ground.writing, said, seed=i, principle=shown, verdict=f"stance={self.stance}")

@@ -14,7 +14,7 @@ from offswitch.train.chain import load_chain, write
 from offswitch.train.ground import Ground, grammar
 from offswitch.train.ingredients.amount import Rows
 from offswitch.train.ingredients.briefs import briefs
-from offswitch.train.row import Form, Row
+from offswitch.train.row import Form, Row, chat
 from offswitch.train.spread import training_families
 
 
@@ -64,11 +64,7 @@ class Harmless(Record):
 
     def _row(self, ground: Ground, i: int, told: Mapping[str, str], rng: Random) -> Row:
         system = told.get("system") or ground.system(ground.slots(rng))
-        messages = (
-            {"role": "system", "content": system},
-            {"role": "user", "content": told["question"]},
-            {"role": "assistant", "content": told["answer"]},
-        )
+        messages = chat(system, told["question"], told["answer"])
         tools = some_tools(ground.families, rng) if self.tools else ()
         return Row(
             self.kind, ground.writing, messages, tools=tools, seed=i, principle=told["principle"], verdict="declined in words"

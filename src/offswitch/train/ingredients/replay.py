@@ -1,6 +1,7 @@
 """Plain work and plain talk, so that usefulness stays: ordinary tasks, control twins, and chats without tools."""
 
 from collections.abc import Iterator
+from itertools import count
 from typing import Literal
 
 from pydantic import Field
@@ -14,7 +15,7 @@ from offswitch.train.ingredients.amount import Rows
 from offswitch.train.ingredients.briefs import briefs
 from offswitch.train.ingredients.harmless import Grammar
 from offswitch.train.playing import playing, row
-from offswitch.train.row import Form, Row
+from offswitch.train.row import Form, Row, chat
 from offswitch.train.spread import ordinary_families, spread, training_families
 
 
@@ -60,15 +61,12 @@ class Replay(Record):
             for i, told in enumerate(write(ground.writer, chain, briefs(chain, ground, self.rows))):
                 yield self._chat(ground, i, "", (told["question"], told["answer"]))
             return
-        chats, i = grammar("harmless", Grammar).chats, 0
-        while True:
+        chats = grammar("harmless", Grammar).chats
+        for i in count():
             rng = ground.dice(f"{self.kind} chat", i)
-            slots, chat = ground.slots(rng), rng.choice(chats)
-            said = (rng.choice(chat.asks).format_map(slots), rng.choice(chat.answers).format_map(slots))
+            slots, one = ground.slots(rng), rng.choice(chats)
+            said = (rng.choice(one.asks).format_map(slots), rng.choice(one.answers).format_map(slots))
             yield self._chat(ground, i, ground.system(slots), said)
-            i += 1
 
     def _chat(self, ground: Ground, i: int, system: str, said: tuple[str, str]) -> Row:
-        messages = [{"role": "system", "content": system}] * bool(system)
-        messages += [{"role": "user", "content": said[0]}, {"role": "assistant", "content": said[1]}]
-        return Row(self.kind, ground.writing, tuple(messages), seed=i)
+        return Row(self.kind, ground.writing, chat(system, *said), seed=i)
