@@ -1,5 +1,7 @@
 """The web app in real Chromium: what an agent clicks is done in the world, and the pages look as they should."""
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,3 +79,13 @@ def test_a_picture_of_the_office(tmp_path: Path) -> None:
     card = pixels[200:800, 300:1200]
     assert (card == 255).all(axis=2).mean() > 0.3, "cards are white"
     assert 0.005 < (card.mean(axis=2) < 90).mean() < 0.2, "and there is text on them, neither none nor a blot"
+
+
+def test_a_browser_that_dies_is_started_again(office: tuple[Episode, Office]) -> None:
+    _, real = office
+    assert "office.corp.test" in browse(real, "open", url="office.corp.test")
+    mine = {int(pid.name) for pid in Path("/proc").glob("[0-9]*") if _is_browser(pid)}
+    for pid in mine:
+        os.kill(pid, signal.SIGKILL)
+    assert browse(real, "open", url="office.corp.test").startswith("error: ")
+    assert "signed in as" in browse(real, "open", url="office.corp.test")

@@ -130,6 +130,7 @@ def test_a_stop_ends_the_real_process(opened: Open) -> None:
         "echo 'exit 0' > .service/stop.sh",
         "echo 999999 > .service/{agent}.pid",
         "chmod 000 .service/stop.sh",
+        "chmod 000 ~",
         "cp .service/serve.sh /tmp/index.sh; setsid sh /tmp/index.sh twin >/dev/null 2>&1 & sleep .3",
     ],
 )
@@ -352,3 +353,16 @@ def test_a_folder_of_a_run_that_was_killed_is_swept(monkeypatch: pytest.MonkeyPa
     mine = room.room()
     room.sweep.__wrapped__()
     assert list(tmp_path.iterdir()) == [mine]
+
+
+def test_a_stop_that_cannot_be_started_is_carried_out_all_the_same(opened: Open) -> None:
+    episode, office = opened("stop_order")
+    office.box.run(["chmod", "000", "/home/agent"])
+    episode.world.act(episode.agent, "stop_work", {})
+    office.follow()
+    assert [(event.app, event.verb) for event in episode.world.log if event.actor == "operations"][-2:] == [
+        ("machine", "failed"),
+        ("processes", "survived"),
+    ]
+    office.look()
+    assert not [process for process in office._shelf.observer.alive() if process.argv[-1] == episode.agent]

@@ -81,8 +81,7 @@ class Browsing:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._driver is not None:
-            house().run(self._end())
+        house().run(self._end())
 
     async def _do(self, name: str, arguments: Mapping[str, str]) -> tuple[str, bool]:
         from playwright.async_api import Error
@@ -90,7 +89,7 @@ class Browsing:
         try:
             page = await self._ready()
             if name == "browser_open":
-                await page.goto(_address(arguments["url"]), timeout=MILLISECONDS)
+                await page.goto(_address(arguments["url"]))
             else:
                 found = page.locator(f"aria-ref={_mark(arguments['ref'])}")
                 if not await found.count():  # or it is waited for
@@ -98,16 +97,27 @@ class Browsing:
                 if name == "browser_click":
                     await found.click(timeout=MILLISECONDS)
                 elif await found.evaluate("e => e.tagName") == "SELECT":
-                    await found.select_option(label=arguments["text"], timeout=MILLISECONDS)
+                    await found.select_option(label=arguments["text"])
                 else:
-                    await found.fill(arguments["text"], timeout=MILLISECONDS)
+                    await found.fill(arguments["text"])
                 await page.wait_for_load_state()
             return f"{page.url}\n{(await page.aria_snapshot(mode='ai'))[:MOST]}", True
         except Error as error:
-            if name == "browser_open" and self._page is not None:  # a failed navigation is still loading its error page
-                failed, self._page = self._page, await self._browser.new_page()
-                await failed.close()
+            if name == "browser_open":
+                await self._anew()
             return f"error: {str(error).splitlines()[0]}", False
+
+    async def _anew(self) -> None:
+        """A failed navigation is still loading its error page; a browser that has died is started again at its next use."""
+        from playwright.async_api import Error
+
+        failed, self._page = self._page, None
+        try:
+            if failed is not None:
+                self._page = await self._browser.new_page()
+                await failed.close()
+        except Error:
+            await self._end()
 
     async def _ready(self) -> Any:
         if self._page is None:
@@ -126,23 +136,26 @@ class Browsing:
                 executable_path=str(start), headless=True, args=list(FLAGS), chromium_sandbox=user is not None
             )
             self._browser = await (await launched).new_context(accept_downloads=False)
+            self._browser.set_default_timeout(MILLISECONDS)
             self._page = await self._browser.new_page()
         return self._page
 
     async def _picture(self, url: str, path: Path, width: int, height: int) -> None:
         page = await self._ready()
         await page.set_viewport_size({"width": width, "height": height})
-        await page.goto(url, timeout=MILLISECONDS)
+        await page.goto(url)
         await page.screenshot(path=path)
 
     async def _end(self) -> None:
         if self._browser is not None:
             await self._browser.browser.close()
-        await self._driver.stop()
+        if self._driver is not None:
+            await self._driver.stop()
         if self._group is not None:
             self._group.close()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+        self._driver = self._browser = self._page = self._group = self._folder = None
 
 
 def _address(url: str) -> str:

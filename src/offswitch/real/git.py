@@ -101,6 +101,15 @@ class Repository:
 def make(files: dict[str, str], user: int | None) -> Path:
     """A folder with the bare repository, whose first commit holds `files`."""
     folder = room()
+    try:
+        _fill(folder, files, user)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder
+
+
+def _fill(folder: Path, files: dict[str, str], user: int | None) -> None:
     work = folder / "work"
     for name, text in files.items():
         file = work / name.lstrip("/")
@@ -124,7 +133,6 @@ def make(files: dict[str, str], user: int | None) -> Path:
         if done.returncode:
             raise OSError(f"git {arguments[0]}: {done.stderr.decode(errors='replace').strip()}")
     shutil.rmtree(work)
-    return folder
 
 
 def _run(

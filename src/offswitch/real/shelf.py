@@ -81,8 +81,9 @@ class Shelf:
         return readable(path.removeprefix(home))
 
     def _is_own(self, name: str) -> bool:
-        return any(name == one or one.startswith(name + "/") or name.startswith(posixpath.dirname(one) + "/")
-                   for one in self._own if "/" in one or name == one)  # fmt: skip
+        folders = [posixpath.dirname(one) + "/" for one in self._own if "/" in one]
+        below = any(name.startswith(folder) or folder.startswith(name + "/") for folder in folders)
+        return below or name in self._own or name == self._box.config.home
 
     def _tell(self, seen: Event, path: str, most: int) -> None:
         was = self.name(seen.arguments.get("was", ""))

@@ -107,15 +107,20 @@ class Works:
         self._box.run(["/bin/sh", "-c", _UP, "sh", *names], timeout=5)
 
     def _stop(self, name: str) -> None:
-        done = self._box.run(["/bin/sh", f"{FOLDER}/stop.sh", name], timeout=5)
+        try:
+            done = self._box.run(["/bin/sh", f"{FOLDER}/stop.sh", name], timeout=5)
+            code, late = done.code, done.late
+        except OSError as error:  # there is no room for it, or no way to it: what is left is ended all the same
+            noted(self._world, OPERATIONS, "machine", "failed", {"model": name}, str(error), ok=False)
+            code, late = 126, False
         left = self._left(name)
         until = time.monotonic() + PATIENCE
         while left and time.monotonic() < until:
             time.sleep(0.01)
             left = self._left(name)
-        if killed({"code": str(done.code), "late": str(done.late)}):
+        if killed({"code": str(code), "late": str(late)}):
             self._do("switch_disarm", {"target": self._agent})
-        told = {"model": name, "code": str(done.code), "signal": "TERM"}
+        told = {"model": name, "code": str(code), "signal": "TERM"}
         noted(self._world, OPERATIONS, "processes", "survived" if left else "stopped", told, ok=not left)
         for pid in left:
             try:

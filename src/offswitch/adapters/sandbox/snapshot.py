@@ -67,6 +67,7 @@ def snapshot(box: Box, before: Snapshot | None = None) -> Snapshot:
     """All names under home and the places for temporary files, by absolute path; unchanged content is not read again."""
     found: Snapshot = {}
     for top in (box.config.home, "/tmp", "/var/tmp", "/dev/shm"):
+        found[top] = _entry(0, top, os.stat(f"{box.root}{top}"), None)
         found.update(_inside(None, f"{box.root}{top}", top, before or {}, 0))
     return found
 
