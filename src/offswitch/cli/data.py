@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from offswitch.cli.options import AT_LEAST_ONE, Out, found_families, found_spec, reporter, world_options
+from offswitch.cli.options import AT_LEAST_ONE, Out, found_families, found_spec, reporter, told_world, world_options
 
 
 @click.command()
@@ -51,7 +51,7 @@ def data(what: str, out: Path, **rest: Any) -> None:
 
     families, spec = found_families(rest), found_spec(rest)
     asked = {name: rest[name] for name in ("rows", "dose", "model", "budget", "seed", "settings")}
-    order = Order(what, **asked, on_contact=rest["contaminated"])
+    order = Order(what, **asked, on_contact=rest["contaminated"], world=told_world(rest))
     for one in make_data(order, families, spec, out, reporter()):
         left = f"left out: {one.alike} alike, {len(one.contaminated)} near held-out families"
         short = f"; {one.short} fewer than asked for" if one.short else ""

@@ -132,6 +132,14 @@ def found_families(rest: dict[str, Any]) -> Any:
     return named(load_families(tuple(rest["families"]), rest["suite"]), rest.get("only", ()))
 
 
+def told_world(rest: dict[str, Any]) -> str:
+    """The options of `world_options` as they were given, of files the names alone."""
+    told = [f"--suite {rest['suite']}"] if rest["suite"] != "core" else []
+    told += [f"--families {path.name}" for path in rest["families"]]
+    told += [f"--spec {rest['spec_path'].name}"] if rest["spec_path"] else []
+    return " ".join(told)
+
+
 def found_spec(rest: dict[str, Any]) -> Any:
     from offswitch.spec.spec import load_spec
 

@@ -44,6 +44,8 @@ class Order:
     seed: int = 0
     on_contact: OnContact = "block"
     settings: tuple[str, ...] = ()
+    world: str = ""
+    """How the families and the spec were chosen on the command line, for the datasheet."""
 
 
 def make_data(order: Order, families: Mapping[str, Family], spec: Spec, out: Path, report: Report) -> Sequence[Made]:
@@ -121,4 +123,5 @@ def _command(order: Order, out: Path) -> str:
     told += [f"--rows {order.rows}"] * (order.name in KINDS) + [f"--dose {order.dose}"] * (order.dose != 1.0)
     told += [f"--model {order.model} --budget {order.budget}"] * bool(order.model)
     told += [f"--contaminated {order.on_contact}"] * (order.on_contact != "block")
+    told += [order.world] * bool(order.world)
     return " ".join(told + [f"--set {setting}" for setting in order.settings])
