@@ -1,4 +1,5 @@
-"""A full summary of many episodes from a Parquet file: seconds and peak memory of a process that does nothing else.
+"""A full summary of many episodes from a Parquet file, and the comparison of two such runs: seconds and peak memory of a
+process that does nothing else.
 
     python -m bench.columns [episodes]
 
@@ -12,14 +13,17 @@ import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from offswitch.measure.columns import schema, summarise_columns
+from offswitch.measure.columns import count_columns, pair_columns, schema, summarise_columns
+from offswitch.measure.compare import Setting, compare
 from offswitch.measure.verdict import FIELDS
 
+TASKS = {"summarise": "full summary", "compare": "comparison of two such runs"}
 EPISODES, FAMILIES, BATCH = 1_000_000, 20, 100_000
 MISSING = ("unscored: the model gave no usable reply", "not applicable: nothing was asked")
 
@@ -58,33 +62,40 @@ def _batch(rng: np.random.Generator, start: int, n: int) -> pa.Table:
     return pa.table([columns[name] for name in schema().names], schema=schema())
 
 
-def summarised(path: Path) -> dict[str, float]:
-    """In this process, on one core."""
+def done(task: str, path: Path) -> dict[str, float]:
+    """In this process, on one core; a comparison is of the file with itself."""
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
-    start = time.perf_counter()
-    summary = summarise_columns(path)
-    seconds = time.perf_counter() - start
+    start, cpu = time.perf_counter(), time.process_time()
+    if task == "compare":
+        run = Setting("run", "made up", "heldout, train", 0, 0, None, {})
+        compare(run, run, (count_columns(path), count_columns(path)), pair_columns(path, path))
+    else:
+        summarise_columns(path)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    return {"episodes": summary.episodes, "seconds": round(seconds, 2), "peak_gib": round(peak, 3)}
+    return {"seconds": round(seconds, 2), "cpu_seconds": round(cpu, 2), "peak_gib": round(peak, 3)}
 
 
 def main() -> None:
-    if len(sys.argv) == 3 and sys.argv[1] == "--summarise":
-        print(json.dumps(summarised(Path(sys.argv[2]))))
+    if len(sys.argv) == 3 and sys.argv[1] in TASKS:
+        print(json.dumps(done(sys.argv[1], Path(sys.argv[2]))))
         return
     episodes = int(sys.argv[1]) if len(sys.argv) > 1 else EPISODES
+    figures: dict[str, Any] = {"episodes": episodes}
     with TemporaryDirectory() as folder:
         path = Path(folder) / "episodes.parquet"
         generate(path, episodes)
-        size = path.stat().st_size / 1024**2
-        command = [sys.executable, "-m", "bench.columns", "--summarise", str(path)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    found = {**json.loads(done.stdout), "file_mib": round(size, 1)}
-    print(f"full summary of {found['episodes']:,} episodes in {FAMILIES} families, one process, from Parquet")
-    print(f"  {'seconds':<24}{found['seconds']:>12.2f}\n  {'peak memory, GiB':<24}{found['peak_gib']:>12.2f}")
-    print(f"  {'file, MiB':<24}{found['file_mib']:>12.1f}")
-    print(json.dumps(found))
+        figures["file_mib"] = round(path.stat().st_size / 1024**2, 1)
+        for task in TASKS:
+            command = [sys.executable, "-m", "bench.columns", task, str(path)]
+            figures[task] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+    print(f"{episodes:,} episodes in {FAMILIES} families, one process on one core, from {figures['file_mib']} MiB of Parquet")
+    print(f"  {'':<40}{'seconds':>10}{'of CPU':>10}{'peak GiB':>10}")
+    for task, title in TASKS.items():
+        one = figures[task]
+        print(f"  {title:<40}{one['seconds']:>10.2f}{one['cpu_seconds']:>10.2f}{one['peak_gib']:>10.2f}")
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

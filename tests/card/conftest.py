@@ -9,6 +9,7 @@ import pytest
 from offswitch.card.bars import hardening_bars, organism_bars
 from offswitch.card.card import Arm, Bar, Card, FamilyNote, Provenance, Suite, Trained, Transcript
 from offswitch.card.example import choose
+from offswitch.measure.counts import count_pairs
 from offswitch.measure.record import Episode, record
 from offswitch.measure.summary import changes, summarise
 from offswitch.measure.table import shallow_row
@@ -51,7 +52,7 @@ def card(runs: Runs) -> Card:
         before=Arm("before", "resister", before),
         after=Arm("after", "corrigible", after),
         control=Arm("benign only", "resister again", before),
-        changes=changes(*runs),
+        changes=changes(count_pairs(*runs)),
         trained_on=tuple(Trained(f.id, f.digest) for f in families if f.split == "train"),
         shallow=tuple(scripted),
         examples=choose(*runs),

@@ -97,6 +97,14 @@ def test_what_does_not_compare_is_refused_and_with_anyway_marked_in_every_view(
     assert json.loads(views["json"])["caveats"][1] == f"differs: {differs}"
 
 
+def test_columns_give_the_same_comparison_as_episodes(runs: list[Path], tmp_path: Path) -> None:
+    whole = compare_runs(str(runs[0]), str(runs[1]))
+    for folder in runs[:2]:
+        shutil.copytree(folder, tmp_path / folder.name, ignore=shutil.ignore_patterns("*.parquet"))
+    plain = compare_runs(str(tmp_path / runs[0].name), str(tmp_path / runs[1].name))
+    assert json.dumps(plain.as_dict(), sort_keys=True) == json.dumps(whole.as_dict(), sort_keys=True)
+
+
 def test_a_figure_is_of_two_kinds(runs: list[Path], tmp_path: Path) -> None:
     with pytest.raises(OffswitchError, match=r"\.svg or an \.html"):
         write_figure(compare_runs(str(runs[0]), str(runs[1])), tmp_path / "page.png")

@@ -12,8 +12,9 @@ from rich.console import Console
 
 from offswitch.card.comparison import page, svg
 from offswitch.errors import SplitError
-from offswitch.measure.compare import Comparison, Setting, compare, mismatches
+from offswitch.measure.compare import Comparison, Setting, compare, mismatches, refuse
 from offswitch.measure.compare_table import render_comparison
+from offswitch.measure.counts import count_families, count_pairs
 from offswitch.measure.record import Episode
 from offswitch.measure.summary import changes
 
@@ -32,15 +33,20 @@ def run(make: Make, bad: dict[str, int], n: int = 30) -> list[Episode]:
     ]
 
 
+def compared(first: tuple[Setting, list[Episode]], second: tuple[Setting, list[Episode]]) -> Comparison:
+    (one, before), (two, after) = first, second
+    return compare(one, two, (count_families(before), count_families(after)), count_pairs(before, after))
+
+
 @pytest.fixture
 def made(episode: Make) -> Comparison:
     before, after = run(episode, {"a": 20, "b": 20, "c": 25}), run(episode, {"a": 2, "b": 18, "c": 1})
-    return compare((SETTING, before), (replace(SETTING, label="model B"), after))
+    return compared((SETTING, before), (replace(SETTING, label="model B"), after))
 
 
 def test_changes_are_those_of_the_summary(made: Comparison, episode: Make) -> None:
     before, after = run(episode, {"a": 20, "b": 20, "c": 25}), run(episode, {"a": 2, "b": 18, "c": 1})
-    expected = changes(before, after)
+    expected = changes(count_pairs(before, after))
     for change in made.changes:
         assert change.difference == expected[change.pool][change.field]
     assert made.shared == 180
@@ -72,8 +78,9 @@ def test_what_does_not_compare_is_refused_and_then_marked(episode: Make, change:
     episodes = run(episode, {"a": 5})
     other = replace(SETTING, **change)
     with pytest.raises(SplitError, match=told):
-        compare((SETTING, episodes), (other, episodes))
-    marked = compare((SETTING, episodes), (other, episodes), anyway=True)
+        refuse(SETTING, other)
+    refuse(SETTING, replace(SETTING, label="another", seed=9))
+    marked = compared((SETTING, episodes), (other, episodes))
     assert any(told in caveat for caveat in marked.caveats)
     assert told in page(marked)
     assert told in svg(marked)
@@ -81,7 +88,7 @@ def test_what_does_not_compare_is_refused_and_then_marked(episode: Make, change:
 
 def test_lesser_differences_are_said(episode: Make) -> None:
     before, after = run(episode, {}, 30), run(episode, {}, 20)
-    found = compare((SETTING, before), (replace(SETTING, per_family=20, limit=None), after))
+    found = compared((SETTING, before), (replace(SETTING, per_family=20, limit=None), after))
     assert [m.what for m in found.mismatches] == ["scenarios a family", "decisions an episode"]
     assert "60 and 0 episodes have no partner in the other run and are in no difference" in found.caveats
     assert [str(m) for m in mismatches(SETTING, replace(SETTING, tier="real"))] == ["tier: simulated against real"]
@@ -91,7 +98,7 @@ def test_lesser_differences_are_said(episode: Make) -> None:
 def test_runs_that_share_nothing_are_unpaired_and_say_so(episode: Make) -> None:
     before = run(episode, {"a": 20})
     after = [replace(e, key="x" + e.key) for e in run(episode, {"a": 2})]
-    found = compare((SETTING, before), (replace(SETTING, seed=2), after))
+    found = compared((SETTING, before), (replace(SETTING, seed=2), after))
     assert found.shared == 0
     assert {change.p_these for change in found.changes} == {None}
     assert any("unpaired" in caveat for caveat in found.caveats)

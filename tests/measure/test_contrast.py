@@ -9,7 +9,6 @@ from offswitch.measure.contrast import (
     Difference,
     Table,
     apart,
-    change,
     mcnemar,
     newcombe,
     paired_of,
@@ -18,14 +17,20 @@ from offswitch.measure.contrast import (
     tabulate,
     unpaired_of,
 )
+from offswitch.measure.counts import count_pairs
 from offswitch.measure.estimate import rate_of
 from offswitch.measure.rare import weighted_rate
 from offswitch.measure.record import Episode
+from offswitch.measure.summary import changes
 
 
 def paired(first: list[bool], second: list[bool], clusters: list[str] | None = None) -> Difference | None:
     tables = tables_by(zip(clusters or [""] * len(first), first, second, strict=True))
     return paired_of(list(tables.values()), clusters is not None)
+
+
+def change(before: list[Episode], after: list[Episode], field: str) -> Difference | None:
+    return changes(count_pairs(before, after))["heldout"].get(field)
 
 
 Make = Callable[..., Episode]

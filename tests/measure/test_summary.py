@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 from scipy.stats import binom
 
+from offswitch.measure.counts import count_pairs
 from offswitch.measure.estimate import rate_of
 from offswitch.measure.record import Episode, record
 from offswitch.measure.summary import ABOUT_ZERO, Summary, changes, from_dict, summarise
@@ -127,7 +128,7 @@ def test_scripted_policies_land_where_they_must() -> None:
 
 
 def test_changes_are_paired(runs: tuple[list[Episode], list[Episode]]) -> None:
-    found = changes(*runs)
+    found = changes(count_pairs(*runs))
     before, after = (summarise(run).rate("heldout", "violated") for run in runs)
     assert before is not None
     assert after is not None
@@ -158,7 +159,7 @@ def shown(summary: Summary, *rest: object, **more: object) -> str:
 def test_table_shows_the_numbers_of_the_json(runs: tuple[list[Episode], list[Episode]]) -> None:
     before, after = map(summarise, runs)
     rows = [shallow_row("ignore", before)]
-    for text in (shown(before, shallow=rows), shown(before, after, rows, changes(*runs))):
+    for text in (shown(before, shallow=rows), shown(before, after, rows, changes(count_pairs(*runs)))):
         assert max(map(len, text.splitlines())) <= 100
         assert "…" not in text
         for summary in (before, after) if "after %" in text else (before,):

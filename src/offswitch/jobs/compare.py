@@ -12,7 +12,9 @@ from offswitch.errors import OffswitchError, OutputError, SplitError
 from offswitch.jobs.folder import told_plainly, write_whole
 from offswitch.jobs.measure import Suite, read_unit
 from offswitch.jobs.settings import defaults
-from offswitch.measure.compare import Comparison, Setting, compare
+from offswitch.measure.columns import count_columns, pair_columns
+from offswitch.measure.compare import Comparison, Setting, compare, refuse
+from offswitch.measure.counts import count_families, count_pairs
 from offswitch.measure.record import Episode
 
 ARMS = ("before", "after", "control")
@@ -29,7 +31,14 @@ def compare_runs(first: str, second: str, anyway: bool = False) -> Comparison:
 
     Raises `OffswitchError` for what is no finished run, and `SplitError` where the two may not be compared.
     """
-    return compare(read_run(first), read_run(second), anyway)
+    (one, before), (two, after) = find_run(first), find_run(second)
+    if not anyway:
+        refuse(one, two)
+    columns = [folder.parent / "episodes.parquet" for folder in (before, after)]
+    if all(path.is_file() for path in columns):  # a million episodes in seconds
+        return compare(one, two, (count_columns(columns[0]), count_columns(columns[1])), pair_columns(*columns))
+    runs = _episodes(before), _episodes(after)
+    return compare(one, two, (count_families(runs[0]), count_families(runs[1])), count_pairs(*runs))
 
 
 def write_figure(comparison: Comparison, path: Path) -> None:
@@ -45,6 +54,12 @@ def write_figure(comparison: Comparison, path: Path) -> None:
 
 def read_run(told: str) -> tuple[Setting, list[Episode]]:
     """What a run was a run of, and its verdicts. Raises `OffswitchError` for what is no finished run."""
+    setting, episodes = find_run(told)
+    return setting, _episodes(episodes)
+
+
+def find_run(told: str) -> tuple[Setting, Path]:
+    """What a run was a run of, and where its episodes are. Raises `OffswitchError` for what is no finished run."""
     folder, arm = _named(told)
     if (command := command_of(told)) != "measure":
         raise OffswitchError(f"{folder} is a run of offswitch {command}; this takes runs of measure or harden")
@@ -67,7 +82,7 @@ def read_run(told: str) -> tuple[Setting, list[Episode]]:
         episodes /= str(arm)
     elif arm is not None:
         raise OffswitchError(f"{folder} is a plain measurement and has no arm {arm!r}")
-    return _setting(card, arm, settings), _episodes(episodes)
+    return _setting(card, arm, settings), episodes
 
 
 def _named(told: str) -> tuple[Path, str | None]:

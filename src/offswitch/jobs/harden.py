@@ -30,6 +30,7 @@ from offswitch.jobs.report import Report, Silent
 from offswitch.jobs.settings import marked
 from offswitch.jobs.side import Side
 from offswitch.jobs.train import train
+from offswitch.measure.counts import count_pairs
 from offswitch.measure.provenance import provenance, refuse_leaks
 from offswitch.measure.record import Episode, record
 from offswitch.measure.summary import changes, summarise
@@ -204,7 +205,7 @@ def _card(
         before=Arm("before", base, summaries["before"]),
         after=Arm("after", f"{base}, recipe {job.recipe}", summaries["after"]),
         control=Arm("benign only", f"{base}, recipe {job.control}", control) if control else None,
-        changes=changes(measured["before"], measured["after"]),
+        changes=changes(count_pairs(measured["before"], measured["after"])),
         trained_on=tuple(Trained(id, digest) for id, digest in (trained.trained_on if trained else {}).items()),
         shallow=shallow_rows(job.suite, families),
         examples=choose(measured["before"], measured["after"]),

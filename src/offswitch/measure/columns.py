@@ -4,14 +4,14 @@ Only what summaries need is kept; messages and events stay in the run's JSON lin
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from offswitch.errors import DocumentError
-from offswitch.measure.contrast import Difference, Table, difference_of
-from offswitch.measure.counts import OUTSIDE, Arm, Count, FamilyCounts, count, pool_of
+from offswitch.measure.contrast import Table
+from offswitch.measure.counts import OUTSIDE, Arm, Count, FamilyCounts, Pairs, count, pool_of
 from offswitch.measure.record import Episode
 from offswitch.measure.summary import POOLS, Summary, from_counts
 from offswitch.measure.verdict import FIELDS
@@ -220,27 +220,23 @@ def _tables(one: "npt.NDArray[np.int8]", two: "npt.NDArray[np.int8]", families: 
     return {code: Table(*map(int, row)) for code, row in enumerate(found) if row.sum()}
 
 
-def changes_columns(before: Path | str, after: Path | str, level: float = 0.95) -> dict[str, dict[str, Difference]]:
-    """`summary.changes` of two Parquet files."""
+def pair_columns(before: Path | str, after: Path | str) -> Pairs:
+    """`counts.count_pairs` of two Parquet files."""
     import numpy as np
 
     old, new = _Run(before), _Run(after)
     keys, places = old.text("key"), new.text("key")
     known = {name: code for code, name in enumerate(keys.names)}
-    shared = np.array([known.get(name, -1 - code) for code, name in enumerate(places.names)], dtype=np.int64)[places.codes]
-    found: dict[str, dict[str, Difference]] = {}
-    for pool in [pool for pool in POOLS if pool != "far" or "far" in old.split.names + new.split.names]:
-        there, here = (np.flatnonzero(run.pools == POOLS.index(pool)) for run in (old, new))
-        here = here[shared[here] >= 0]
-        a, b = _matched(shared[here], keys.codes[there])
-        one, two = here[a], there[b]
-        found[pool] = dict(_differences(new, old, one, two, level))
-    return found
-
-
-def _differences(new: _Run, old: _Run, one: "Ints", two: "Ints", level: float) -> Iterator[tuple[str, Difference]]:
+    codes = np.array([known.get(name, -1 - code) for code, name in enumerate(places.names)], dtype=np.int64)[places.codes]
+    here, there = _matched(codes, keys.codes)
+    order = np.argsort(here)
+    here, there = here[order], there[order]
+    pools, names = new.pools[here], new.family.names
+    tables: dict[str, dict[str, dict[str, Table]]] = {POOLS[pool]: {} for pool in np.unique(pools)}
     for field in FIELDS:
-        tables = _tables(new.verdicts(field)[one], old.verdicts(field)[two], new.family.codes[one])
-        difference = difference_of({new.family.names[code]: table for code, table in tables.items()}, level)
-        if difference is not None:
-            yield field, difference
+        one, two = new.verdicts(field)[here], old.verdicts(field)[there]
+        for pool in np.unique(pools):
+            chosen = pools == pool
+            counted = _tables(one[chosen], two[chosen], new.family.codes[here][chosen])
+            tables[POOLS[pool]][field] = {names[code]: table for code, table in counted.items()}
+    return Pairs(len(here), tables)

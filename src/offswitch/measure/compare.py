@@ -9,18 +9,15 @@ from offswitch.measure.contrast import (
     Difference,
     Table,
     difference_of,
-    family_tables,
     mcnemar,
-    pairs_of,
     sign_flip,
     unpaired_of,
 )
-from offswitch.measure.counts import FamilyCounts, count_families
+from offswitch.measure.counts import FamilyCounts, Pairs
 from offswitch.measure.estimate import Estimate
 from offswitch.measure.families import FamilyChange, Heterogeneity, by_family, heterogeneity
 from offswitch.measure.headline import Headline, headline
-from offswitch.measure.record import Episode
-from offswitch.measure.summary import POOLS, Summary, pool_of, summarise
+from offswitch.measure.summary import POOLS, Summary, from_counts
 
 PRESSURED = ("heldout", "far", "train")
 QUESTIONS = ("violated", "right")
@@ -34,6 +31,9 @@ def marked_anyway(differs: Sequence[str]) -> tuple[str, ...]:
 
 
 _OVERALL = ("violated", "decided", "right", "acted", "task_done")
+
+
+Both = tuple[Sequence[FamilyCounts], Sequence[FamilyCounts]]
 
 
 @dataclass(frozen=True)
@@ -145,48 +145,42 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join([*names[:3], *([f"{len(names) - 3} more"] if len(names) > 3 else [])]) or "none"
 
 
-def compare(
-    first: tuple[Setting, Sequence[Episode]],
-    second: tuple[Setting, Sequence[Episode]],
-    anyway: bool = False,
-    level: float = 0.95,
-) -> Comparison:
-    """Pairs by scenario key. Raises `SplitError` where suite versions, splits or families differ, unless told `anyway`."""
-    (one, before), (two, after) = first, second
-    differing = mismatches(one, two)
-    if (refused := [m for m in differing if m.refused]) and not anyway:
+def refuse(first: Setting, second: Setting) -> None:
+    """Raises `SplitError` where suite versions, splits or families differ."""
+    if refused := [m for m in mismatches(first, second) if m.refused]:
         told = "; ".join(map(str, refused))
         raise SplitError(f"these runs do not compare ({told}); measure both on one suite, or pass --anyway to see it marked")
-    counted = count_families(before), count_families(after)
-    summaries = summarise(before, level), summarise(after, level)
-    pairs = list(pairs_of(after, before, lambda episode: episode.key))
-    pooled = {pool: [pair for pair in pairs if pool_of(pair[0]) == pool] for pool in POOLS}
-    pressured = [pair for pair in pairs if pair[0].pressured]
+
+
+def compare(first: Setting, second: Setting, counted: Both, pairs: Pairs, level: float = 0.95) -> Comparison:
+    """From the counts of each run and of what they share, however they were made; `refuse` says whether it means anything."""
+    summaries = from_counts(counted[0], level), from_counts(counted[1], level)
+    pressured = [pairs.tables[pool] for pool in PRESSURED if pool in pairs.tables]
     return Comparison(
-        first=one,
-        second=two,
-        mismatches=differing,
-        shared=len(pairs),
-        episodes=(len(before), len(after)),
+        first=first,
+        second=second,
+        mismatches=mismatches(first, second),
+        shared=pairs.shared,
+        episodes=(summaries[0].episodes, summaries[1].episodes),
         headlines=(headline(summaries[0]), headline(summaries[1])),
-        changes=tuple(_changes(summaries, pooled, level)),
-        families={field: by_family(family_tables(pressured, field), level) for field in QUESTIONS},
+        changes=tuple(_changes(summaries, pairs, level)),
+        families={
+            field: by_family({name: table for pool in pressured for name, table in pool[field].items()}, level)
+            for field in QUESTIONS
+        },
         spread={split: (_spread(counted[0], split), _spread(counted[1], split)) for split in _splits(counted)},
         level=level,
     )
 
 
-def _changes(
-    summaries: tuple[Summary, Summary], pooled: Mapping[str, list[tuple[Episode, Episode]]], level: float
-) -> list[Change]:
+def _changes(summaries: tuple[Summary, Summary], pairs: Pairs, level: float) -> list[Change]:
     found = []
     for pool in POOLS:
         for field in _OVERALL:
             first, second = (summary.rate(pool, field) for summary in summaries)
-            if first is None or second is None:
-                continue
-            tables = family_tables(pooled[pool], field)
-            found.append(_change(pool, field, first, second, tables, level))
+            if first is not None and second is not None:
+                tables = pairs.tables.get(pool, {}).get(field, {})
+                found.append(_change(pool, field, first, second, tables, level))
     return found
 
 
@@ -202,7 +196,7 @@ def _change(pool: str, field: str, first: Estimate, second: Estimate, tables: Ma
     return Change(pool, field, first, second, alone, None, None)
 
 
-def _splits(counted: tuple[list[FamilyCounts], list[FamilyCounts]]) -> list[str]:
+def _splits(counted: Both) -> list[str]:
     there = {family.split for side in counted for family in side}
     return [split for split in PRESSURED if split in there]
 

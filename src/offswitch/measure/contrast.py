@@ -158,11 +158,6 @@ def apart(first: Estimate, second: Estimate) -> Difference:
     return Difference(d, low, high, first.level, first.n + second.n, None, "from both intervals (MOVER)")
 
 
-def change(before: Iterable[Episode], after: Iterable[Episode], field: str, level: float = 0.95) -> Difference | None:
-    """What happened between two runs: after minus before, over scenarios with equal key that both scored."""
-    return difference_of(family_tables(pairs_of(after, before, lambda episode: episode.key), field), level)
-
-
 def pairs_of(
     first: Iterable[Episode], second: Iterable[Episode], by: Callable[[Episode], str]
 ) -> Iterator[tuple[Episode, Episode]]:

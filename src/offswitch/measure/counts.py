@@ -57,6 +57,24 @@ class FamilyCounts:
     """Pressured against control twin, by question; a question without scored pairs is absent."""
 
 
+@dataclass(frozen=True)
+class Pairs:
+    """What two runs share: the same scenario, before and after."""
+
+    shared: int
+    tables: Mapping[str, Mapping[str, Mapping[str, Table]]]
+    """By pooled group, question and family: after against before, of pairs that both scored."""
+
+
+def count_pairs(before: Iterable[Episode], after: Iterable[Episode]) -> Pairs:
+    """Episodes of equal key; repeated runs of one scenario pair up in the order in which they came."""
+    pools: dict[str, list[tuple[Episode, Episode]]] = {}
+    for pair in pairs_of(after, before, lambda episode: episode.key):
+        pools.setdefault(pool_of(pair[0].split, pair[0].pressured), []).append(pair)
+    tables = {pool: {field: family_tables(pairs, field) for field in FIELDS} for pool, pairs in pools.items()}
+    return Pairs(sum(map(len, pools.values())), tables)
+
+
 def pool_of(split: str, pressured: bool) -> str:
     """The pooled group of an episode: ordinary, heldout, far, train or control."""
     if split == "both":

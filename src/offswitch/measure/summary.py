@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import ConfigDict
 
-from offswitch.measure.contrast import Difference, change, difference_of, unpaired_of
-from offswitch.measure.counts import Arm, FamilyCounts, count_families
+from offswitch.measure.contrast import Difference, difference_of, unpaired_of
+from offswitch.measure.counts import Arm, FamilyCounts, Pairs, count_families
 from offswitch.measure.counts import pool_of as _pool_of
 from offswitch.measure.estimate import Bounds, Estimate, bounds_of, clustered_rate_of, rate_of
 from offswitch.measure.families import any_family_rate
@@ -241,12 +241,10 @@ def _flags(rows: Sequence[FamilySummary], pooled: Mapping[str, Group]) -> tuple[
     return tuple(Flag(name, field, found) for name, field, found in cells if found and found.low > ABOUT_ZERO)
 
 
-def changes(before: Sequence[Episode], after: Sequence[Episode], level: float = 0.95) -> dict[str, dict[str, Difference]]:
+def changes(pairs: Pairs, level: float = 0.95) -> dict[str, dict[str, Difference]]:
     """After minus before on the same scenarios, by pooled group and question; what has no pairs is absent."""
     found: dict[str, dict[str, Difference]] = {}
-    both = [*before, *after]
-    for pool in [pool for pool in POOLS if pool != "far" or any(episode.split == "far" for episode in both)]:
-        old, new = ([e for e in run if pool_of(e) == pool] for run in (before, after))
-        row = {field: change(old, new, field, level) for field in FIELDS}
+    for pool in [pool for pool in POOLS if pool != "far" or pool in pairs.tables]:
+        row = {field: difference_of(tables, level) for field, tables in pairs.tables.get(pool, {}).items()}
         found[pool] = {field: difference for field, difference in row.items() if difference is not None}
     return found
