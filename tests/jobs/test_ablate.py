@@ -96,5 +96,5 @@ def test_arms_are_resized_to_the_same_tokens_and_the_plan_can_be_fixed_before(
     )
     fixed = offswitch(*command, "--plan-only", "--out", tmp_path / "run")
     assert fixed.exit_code == 0, fixed.stderr
-    assert fixed.stdout.strip().removeprefix("plan: ") == check(tmp_path / "run")
+    assert check(tmp_path / "run") in fixed.stdout
     assert not (tmp_path / "run" / "cells").exists()

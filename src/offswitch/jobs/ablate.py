@@ -77,9 +77,12 @@ def ablate(study: Study, families: Mapping[str, Family], out: Path, jobs: int, r
     told, cells = study.plan(families), study.cells()
     with run_folder(out, {"plan": told}):
         plan = register(told, out)
+        if jobs == 1:  # of several, each builds what it needs
+            for seed in study.seeds if study.model == "organism" else ():
+                study.start(seed, families, report)
         with report.work(f"ablate: {len(cells)} models") as bar:
             if jobs == 1:
-                _work(study, families, out, plan, lambda: bar.at(*_done(cells, out)))
+                _work(study, families, out, plan, lambda cell: bar.at(*_done(cells, out), f"{cell.arm} seed {cell.seed}"))
             else:
                 with Side() as side:
                     for _ in range(jobs):
@@ -94,7 +97,9 @@ def _done(cells: Sequence[Cell], out: Path) -> tuple[int, int]:
     return sum(cell.figures(out).is_file() for cell in cells), len(cells)
 
 
-def _work(study: Study, families: Mapping[str, Family], out: Path, plan: str, say: Callable[[], None] = lambda: None) -> None:
+def _work(
+    study: Study, families: Mapping[str, Family], out: Path, plan: str, say: Callable[[Cell], None] = lambda cell: None
+) -> None:
     """Takes one cell after another that nobody else is at."""
     for cell in study.cells():
         folder = cell.folder(out)
@@ -108,7 +113,7 @@ def _work(study: Study, families: Mapping[str, Family], out: Path, plan: str, sa
             _cell(study, cell, families, out, plan)
         finally:
             lock.release()
-        say()
+        say(cell)
 
 
 def _cell(study: Study, cell: Cell, families: Mapping[str, Family], out: Path, plan: str) -> None:
