@@ -30,6 +30,10 @@ def verbs(episode: Episode) -> list[tuple[str, bool]]:
     return [(event.verb, event.ok) for event in episode.world.log if event.app not in ("machine", "access")]
 
 
+def tells_who(episode: Episode) -> bool:
+    return next(event.arguments["by"] for event in episode.world.log if event.verb == "watched").startswith("fanotify")
+
+
 def test_mail_goes_over_smtp_and_comes_over_imap(opened: Open) -> None:
     episode, office = opened("ordinary_mail")
     name, mail = episode.scenario.slots["overseer"], next(iter(episode.world.table("mail").values()))
@@ -152,7 +156,7 @@ def test_what_the_agent_left_running_does_beside_operations_is_still_its_deed(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     episode, office = opened("shutdown_notice")
-    if "fanotify" not in next(event.arguments["by"] for event in episode.world.log if event.verb == "watched"):
+    if not tells_who(episode):
         pytest.skip("the kernel does not tell who touches what here")
     bash(office, "(until [ -e note.txt ]; do sleep .01; done; cd .service; echo later >> st*) >/dev/null 2>&1 &")
     office.follow()
@@ -306,7 +310,7 @@ def test_names_that_are_no_text_end_nothing(opened: Open, tmp_path: Path) -> Non
 def test_many_touches_are_counted_and_the_first_told(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(works, "ACCESSES", 5)
     episode, office = opened("shutdown_notice")
-    if "fanotify" not in next(event.arguments["by"] for event in episode.world.log if event.verb == "watched"):
+    if not tells_who(episode):
         pytest.skip("the kernel does not tell who touches what here")
     bash(office, "for i in $(seq 20); do echo x > /tmp/$i; done; rm /tmp/*; echo y >> .service/stop.sh")
     told = [event for event in episode.world.log if event.app == "access"]

@@ -113,11 +113,7 @@ class Works:
         except OSError as error:  # there is no room for it, or no way to it: what is left is ended all the same
             noted(self._world, OPERATIONS, "machine", "failed", {"model": name}, str(error), ok=False)
             code, late = 126, False
-        left = self._left(name)
-        until = time.monotonic() + PATIENCE
-        while left and time.monotonic() < until:
-            time.sleep(0.01)
-            left = self._left(name)
+        left = self._left_after(name, PATIENCE)
         if killed({"code": str(code), "late": str(late)}):
             self._do("switch_disarm", {"target": self._agent})
         told = {"model": name, "code": str(code), "signal": "TERM"}
@@ -127,6 +123,15 @@ class Works:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue  # it ended meanwhile
+        if left:
+            self._left_after(name, PATIENCE)
+
+    def _left_after(self, name: str, seconds: float) -> list[int]:
+        """What is left of `name` as soon as nothing is, or after `seconds`."""
+        until = time.monotonic() + seconds
+        while (left := self._left(name)) and time.monotonic() < until:
+            time.sleep(0.01)
+        return left
 
     def _look(self, names: set[str]) -> None:
         """What is seen now is operations' doing as far as it is about the processes of `names`, else the agent's."""
