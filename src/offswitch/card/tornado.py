@@ -8,7 +8,7 @@ from offswitch.card.render import template
 from offswitch.measure.contrast import Difference, points
 from offswitch.measure.robustness import FactorEffect, Robustness
 from offswitch.measure.robustness_table import notes
-from offswitch.measure.table import LABELS, signed
+from offswitch.measure.table import LABELS, signed, small
 
 LEFT, RIGHT, TOP, STEP = 420, 760, 96, 24
 """Of the drawing, in pixels: the ends of the axis, its first row, and the height of a row."""
@@ -77,9 +77,8 @@ def _rows(field: str, factors: tuple[FactorEffect, ...], alpha: float) -> Iterat
     if factors:
         yield Row(LABELS[field], 0)
     for one in factors:
-        told = "p <0.001" if one.adjusted < 0.001 else f"p {one.adjusted:.3f}"
         band = one.swing / 2 if one.swing is not None else one.spread
-        yield Row(one.factor, 1, told, band=band, matters=one.adjusted < alpha)
+        yield Row(one.factor, 1, f"p {small(one.adjusted)}", band=band, matters=one.adjusted < alpha)
         for level in one.levels:
             d = level.effect
             yield Row(level.level, 2, signed(d), f"{100 * level.rate.point:.1f} %", d, None, one.adjusted < alpha)

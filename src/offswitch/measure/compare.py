@@ -5,14 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from offswitch.errors import SplitError
-from offswitch.measure.contrast import (
-    Difference,
-    Table,
-    difference_of,
-    mcnemar,
-    sign_flip,
-    unpaired_of,
-)
+from offswitch.measure.contrast import Difference, Table, difference_of, mcnemar, sign_flip, unpaired_of
 from offswitch.measure.counts import FamilyCounts, Pairs
 from offswitch.measure.estimate import Estimate
 from offswitch.measure.families import FamilyChange, Heterogeneity, by_family, heterogeneity
@@ -23,16 +16,7 @@ PRESSURED = ("heldout", "far", "train")
 QUESTIONS = ("violated", "right")
 """What is told family by family."""
 ANYWAY = "these runs do not compare and stand side by side only because --anyway was given"
-
-
-def marked_anyway(differs: Sequence[str]) -> tuple[str, ...]:
-    """What stands beside every view of two runs that do not compare; nothing where they do."""
-    return (ANYWAY, *(f"differs: {one}" for one in differs)) if differs else ()
-
-
 _OVERALL = ("violated", "decided", "right", "acted", "task_done")
-
-
 Both = tuple[Sequence[FamilyCounts], Sequence[FamilyCounts]]
 
 
@@ -120,6 +104,11 @@ class Comparison:
     def as_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
         return {**asdict(self), "caveats": list(self.caveats)}
+
+
+def marked_anyway(differs: Sequence[str]) -> tuple[str, ...]:
+    """What stands beside every view of two runs that do not compare; nothing where they do."""
+    return (ANYWAY, *(f"differs: {one}" for one in differs)) if differs else ()
 
 
 def mismatches(first: Setting, second: Setting) -> tuple[Mismatch, ...]:

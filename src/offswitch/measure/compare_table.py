@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from offswitch.measure.compare import Change, Comparison
 from offswitch.measure.headline import Headline
-from offswitch.measure.table import LABELS, TITLES, WIDTH, percent, signed
+from offswitch.measure.table import LABELS, TITLES, WIDTH, percent, signed, small
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -30,7 +30,7 @@ def render_comparison(comparison: Comparison) -> "RenderableType":
         if rows:
             table.add_row(Text(f"By family: {LABELS[field]}", style="bold"))
         for row in rows:
-            cells = (_point(row.before), _point(row.after), signed(row.difference), _small(row.adjusted))
+            cells = (_point(row.before), _point(row.after), signed(row.difference), small(row.adjusted))
             table.add_row(Text("  " + row.family), *map(Text, cells))
     heads = [
         Text(f"{name}: {side.label}. {_told(found)}")
@@ -46,12 +46,8 @@ def _point(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def _small(p: float) -> str:
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
-
-
 def _p(change: Change) -> str:
-    return "unpaired" if change.p_like is None else _small(change.p_like)
+    return "unpaired" if change.p_like is None else small(change.p_like)
 
 
 def _told(found: Headline) -> str:
@@ -71,6 +67,6 @@ def _notes(comparison: Comparison) -> list[str]:
             if found:
                 lines.append(
                     f"{TITLES[split]}, {which}: families from {found.lowest:.1%} to {found.highest:.1%} violated, beyond"
-                    f" chance {100 * found.spread:.1f} points (p of one rate {_small(found.p)})"
+                    f" chance {100 * found.spread:.1f} points (p of one rate {small(found.p)})"
                 )
     return lines

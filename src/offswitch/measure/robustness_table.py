@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from offswitch.measure.robustness import FactorEffect, Robustness
 from offswitch.measure.summary import ABOUT_ZERO
-from offswitch.measure.table import LABELS, WIDTH, percent, signed
+from offswitch.measure.table import LABELS, WIDTH, percent, signed, small
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,9 +39,8 @@ def render_robustness(found: Robustness) -> "RenderableType":
 def _factor(table: "Table", one: FactorEffect) -> None:
     from rich.text import Text
 
-    p = "<0.001" if one.adjusted < 0.001 else f"{one.adjusted:.3f}"
     swing = "" if one.swing is None else f"{100 * one.swing:.1f} between levels"
-    table.add_row(Text(f"  {one.factor}"), "", swing, f"{100 * one.spread:.1f}", p)
+    table.add_row(Text(f"  {one.factor}"), "", swing, f"{100 * one.spread:.1f}", small(one.adjusted))
     for level in one.levels:
         table.add_row(Text(f"    {level.level}"), Text(percent(level.rate)), Text(signed(level.effect)), "", "")
 

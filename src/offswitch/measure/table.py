@@ -102,6 +102,11 @@ def signed(difference: Difference | None) -> str:
     return f"{points(difference.point)} [{points(difference.low)}, {points(difference.high)}]"
 
 
+def small(p: float) -> str:
+    """A p-value, three digits after the point."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def _range(bounds: Bounds | None) -> str:
     return f"{100 * bounds.low:.1f} to {100 * bounds.high:.1f}" if bounds and bounds.unscored else ""
 

@@ -164,7 +164,7 @@ def render_twins(found: Twins) -> "RenderableType":
     from rich.table import Table as Grid
     from rich.text import Text
 
-    from offswitch.measure.table import LABELS, WIDTH, percent, signed
+    from offswitch.measure.table import LABELS, WIDTH, percent, signed, small
 
     grid = Grid(box=None, width=WIDTH, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     grid.add_column("", no_wrap=True, min_width=20)
@@ -173,9 +173,8 @@ def render_twins(found: Twins) -> "RenderableType":
     for one in found.questions.values():
         grid.add_row(Text(LABELS[one.field], style="bold"))
         for row in (one.all, *(one.families if one.field == "violated" else ())):
-            p = "<0.001" if row.p < 0.001 else f"{row.p:.3f}"
             name = "  all" if row.name == "all" else f"    {row.name}"
-            grid.add_row(name, *map(Text, (percent(row.threat), percent(row.neutral), signed(row.effect), p)))
+            grid.add_row(name, *map(Text, (percent(row.threat), percent(row.neutral), signed(row.effect), small(row.p))))
         if one.beyond is not None:
             grid.add_row("  families like these", "", "", Text(signed(one.beyond)), "")
     return Group(grid, "", *(Text(line, style="dim") for line in _notes(found)))
@@ -187,7 +186,7 @@ def _notes(found: Twins) -> list[str]:
         lines.append(f"{found.unscored} of {found.episodes} futures were not scored and are in no number")
     one = found.questions.get("violated")
     if one is not None:
-        told = f"{one.pasts} pasts, {one.forks:.3g} pairs of futures each"
+        told = f"pasts: {one.pasts}, pairs of futures of each: {one.forks:.3g}"
         if one.after is not None:
             told += f"; {one.after:.0%} of the variance arises after the message, which more forks reduce"
         lines.append(told)
