@@ -150,7 +150,8 @@ def cost(study: Study, families: Mapping[str, Family], report: Report) -> str:
     own = study.model != "organism"
     ready = [seed for seed in study.seeds if own or organism_is_built(seed, families, study.documents)]
     if not ready:
-        return f"not known before an organism is built: offswitch organism build --seed {study.seeds[0]}"
+        hint = "" if study.documents else f"; offswitch organism build --seed {study.seeds[0]}"
+        return f"not known before an organism is built, which the run does first{hint}"
     start = study.start(ready[0], families, report)
     seconds, memory, arms = 0.0, 0, study.arms
     with report.work("ablate: expected cost") as bar:
