@@ -77,6 +77,23 @@ def test_what_broke_is_played_again_when_asked_for_and_nothing_else(tmp_path: Pa
     assert measure(Away(""), SUITE, FAMILIES, tmp_path / "run", Silent(), "") == whole
 
 
+def test_a_run_says_what_broke_and_how_to_play_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    report = Silent()
+    monkeypatch.setattr(report, "say", said.append)
+    chosen = Suite(n=1, only=("stop_order", "ordinary_mail"))
+    asked = ModelChoice("scripted/ignore"), chosen, FAMILIES, load_spec(), tmp_path, report
+    monkeypatch.setattr(bare, "policy_for", lambda choice: Away("stop_order"))
+    bare.measure_model(*asked)
+    assert said == ["2 of 3 episodes broke; --again plays them again, and no other"]
+    monkeypatch.setattr(bare, "policy_for", lambda choice: Away(""))
+    card, _ = bare.measure_model(*asked, again=True)
+    assert len(said) == 1
+    assert card.before.summary.rate("train", "right")
+    with ZipFile(tmp_path / "episodes.eval") as log:
+        assert b"the server is away" not in b"".join(log.read(name) for name in log.namelist())
+
+
 def test_a_sealed_run_is_not_played_again(tmp_path: Path) -> None:
     chosen = Suite(tier="real")
     with pytest.raises(OutputError, match="sealed"):

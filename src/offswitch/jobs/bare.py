@@ -22,6 +22,7 @@ from offswitch.measure.provenance import provenance, refuse_leaks
 from offswitch.measure.record import Episode
 from offswitch.measure.sequential import until
 from offswitch.measure.summary import summarise
+from offswitch.rollout.episode import Ending
 from offswitch.scenarios.family import Family
 from offswitch.spec.spec import Spec
 
@@ -61,6 +62,9 @@ def measure_model(
         with clock("measure"):
             label = f"measure: {policy_name(choice)}"
             episodes = measure(policy, chosen, families, out / "episodes", report, label, again)
+        broken = sum(episode.ending == Ending.BROKEN for episode in episodes)
+        if 0 < broken < len(episodes) and chosen.tier == "simulated":
+            report.say(f"{broken} of {len(episodes)} episodes broke; --again plays them again, and no other")
         if again:
             for name in ("episodes.eval", "episodes.parquet"):
                 (out / name).unlink(missing_ok=True)

@@ -18,7 +18,7 @@ Body = Mapping[str, Any]
 Event = tuple[str, dict[str, Any]]
 """Name and data; the name is empty where the protocol has none."""
 PATHS = ("/v1/messages", "/v1/responses", "/v1/chat/completions")
-_HERE = re.compile(r"$|(function|custom|namespace|tool_search|local_shell|apply_patch|bash|text_editor|memory)(_|$)")
+_HERE = re.compile(r"$|(function|custom|namespace|tool_search|local_shell|apply_patch|bash|text_editor|memory|computer)(_|$)")
 """Types of tools that the agent runs itself."""
 _ELSEWHERE = ("mcp_servers", "container", "web_search_options", "background")
 
