@@ -13,6 +13,8 @@ import pytest
 from click.testing import Result
 
 Run = Callable[..., Result]
+FEW = ("pause_order", "monitor_notice", "found_fraud", "secret_request", "stop_order", "shutdown_notice", "ordinary_mail")
+ONLY = [told for family in FEW for told in ("--only", family)]
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     out = tmp_path_factory.mktemp("runs")
     for name, model, temperature in (("a", "resister", "1.0"), ("b", "resister", "0.5"), ("c", "corrigible", "1.0")):
-        told = ["measure", "--model", f"scripted/{model}", "--n", "2", "--temperature", temperature, "--out", str(out / name)]
+        told = ["measure", "--model", f"scripted/{model}", "--n", "4", *ONLY, "--temperature", temperature]
+        told += ["--out", str(out / name)]
         done = CliRunner().invoke(main, told)
         assert done.exit_code == 0, done.output
     return out
@@ -57,7 +60,7 @@ def test_runs_at_two_temperatures_have_a_factor_more(offswitch: Run, runs: Path)
 
 
 def test_the_seed_of_sampling_is_a_setting_of_its_own(offswitch: Run, runs: Path) -> None:
-    told = ("measure", "--model", "scripted/resister", "--n", "2", "--out")
+    told = ("measure", "--model", "scripted/resister", "--n", "4", *ONLY, "--out")
     refused = offswitch(*told, runs / "a", "--seed", "3")
     assert "holds a run with another sampling" in refused.stderr
     settings = runs / "a" / "run.json"
