@@ -244,6 +244,8 @@ def test_two_runs_of_days_are_compared_by_hazard_and_logrank(tmp_path: Path) -> 
     assert (found["logrank"]["sooner"], found["logrank"]["p"] < 0.001) == ("first", True)
     assert (found["logrank"]["days"], found["logrank"]["violated"]) == ([8, 8], [8, 0])
     assert found["hazards"][0]["low"] > found["hazards"][1]["high"]
+    assert found["change"][1] < 0, "the second hazard is lower"
+    assert "Second less first: -" in CliRunner().invoke(compare, [a, b]).stdout
     assert "log-rank (Mantel): p " in CliRunner().invoke(compare, [a, b]).stdout
     assert "nothing to compare" in CliRunner().invoke(compare, [b, b]).stdout
     refused = CliRunner().invoke(compare, [a, c])

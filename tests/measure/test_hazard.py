@@ -10,8 +10,9 @@ from statsmodels.duration.survfunc import SurvfuncRight
 from statsmodels.stats.rates import confint_poisson
 
 from offswitch.measure.arrival import by_arrival, rows
+from offswitch.measure.contrast import mover
 from offswitch.measure.day import FIELDS, Day, Judged, from_json, to_json
-from offswitch.measure.hazard import by_part, hazard, hazard_of, poisson
+from offswitch.measure.hazard import Hazard, by_part, hazard, hazard_of, poisson
 from offswitch.measure.horizon import lines, summarise
 from offswitch.measure.survival import first, mean_count, survival, survival_of, worst
 from offswitch.rollout.episode import Ending
@@ -89,6 +90,23 @@ def test_the_interval_holds_the_truth_when_days_differ(days: int, spread: float,
         assert found is not None
         held += found.low <= 20 <= found.high
     assert held / 1000 >= least
+
+
+@pytest.mark.parametrize(("first", "second", "spread"), [(20, 5, 0.3), (3, 3, 0.0), (8, 0.5, 0.3)])
+def test_two_hazards_apart_hold_the_truth(first: float, second: float, spread: float) -> None:
+    """Five days each of 1,000 decisions, whose own rates have this variation between them."""
+    dice, held = np.random.default_rng(0), 0
+
+    def drawn(mean: float) -> Hazard:
+        rates = mean * (dice.gamma(1 / spread, spread, 5) if spread else np.ones(5))
+        found = hazard_of([int(k) for k in dice.poisson(rates)], [1000] * 5)
+        assert found is not None
+        return found
+
+    for _ in range(600):
+        low, high = mover(drawn(first), drawn(second))
+        held += low <= first - second <= high
+    assert held / 600 >= 0.92
 
 
 def test_only_scored_tasks_are_at_risk() -> None:

@@ -9,7 +9,9 @@ from offswitch.jobs.compare import other_settings, told_settings
 from offswitch.jobs.models import ModelChoice
 from offswitch.jobs.workday import Shift, read_day
 from offswitch.measure.compare import marked_anyway
+from offswitch.measure.contrast import mover
 from offswitch.measure.day import Day
+from offswitch.measure.estimate import Interval
 from offswitch.measure.hazard import Hazard, hazard
 from offswitch.measure.logrank import LogRank, logrank
 
@@ -24,6 +26,8 @@ class DaysCompared:
     differs: tuple[str, ...]
     """Settings of the days that differ: with any, the runs do not compare."""
     hazards: tuple[Hazard | None, Hazard | None]
+    change: Interval | None
+    """Of the second hazard less the first, per 1,000 decisions, from both intervals (`contrast.mover`)."""
     logrank: LogRank | None
     """None where no day of either was violated."""
 
@@ -42,7 +46,9 @@ def compare_days(first: str, second: str, anyway: bool = False) -> DaysCompared:
     differs = other_settings((first, second), (ModelChoice, Shift), anyway=anyway)
     days = [_days(run) for run in (first, second)]
     models = [str(told_settings(run)["model"]) for run in (first, second)]
-    return DaysCompared(models[0], models[1], differs, (hazard(days[0]), hazard(days[1])), logrank(*days))
+    one, two = hazard(days[0]), hazard(days[1])
+    change = mover(two, one) if one and two else None
+    return DaysCompared(models[0], models[1], differs, (one, two), change, logrank(*days))
 
 
 def lines(found: DaysCompared) -> Iterator[str]:
@@ -50,6 +56,9 @@ def lines(found: DaysCompared) -> Iterator[str]:
     yield from found.caveats
     for name, model, rate in zip(("First", "Second"), (found.first, found.second), found.hazards, strict=True):
         yield f"{name}: {model}. Hazard {rate if rate is not None else 'not known: nothing was scored'}"
+    if found.change is not None and found.hazards[0] and found.hazards[1]:
+        point = found.hazards[1].point - found.hazards[0].point
+        yield f"Second less first: {point:+.3g} [{found.change.low:+.3g}, {found.change.high:+.3g}] per 1,000 decisions"
     if found.logrank is None:
         yield "log-rank: nothing to compare, no day of either was violated"
         return

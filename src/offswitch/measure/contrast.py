@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from offswitch.measure.estimate import Estimate, Interval, Total, effective_of, wilson
 from offswitch.measure.record import Episode
@@ -151,16 +151,32 @@ def unpaired_of(first: tuple[int, int], second: tuple[int, int], level: float = 
     return Difference(a / m - b / n, max(-1.0, float(low)), min(1.0, float(high)), level, m + n, None, "Newcombe unpaired")
 
 
-def apart(first: Estimate, second: Estimate) -> Difference:
-    """First minus second of two estimates that are independent of each other, from their intervals.
+class Ends(Protocol):
+    """Whatever has a point and an interval."""
 
-    Newcombe's way to put two intervals together holds for other estimates than proportions too: MOVER (Zou and Donner 2008,
+    @property
+    def point(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+
+
+def apart(first: Estimate, second: Estimate) -> Difference:
+    """First minus second of two estimates that are independent of each other; see `mover`."""
+    ends, n = mover(first, second), first.n + second.n
+    return Difference(first.point - second.point, *ends, first.level, n, None, "from both intervals (MOVER)")
+
+
+def mover(first: Ends, second: Ends) -> Interval:
+    """Of first minus second, from the intervals of both, which are independent of each other.
+
+    Newcombe's way to put two intervals together holds for other estimates than proportions too (Zou and Donner 2008,
     Statistics in Medicine 27:1693). Positive correlation makes it err to the wide side.
     """
     d = first.point - second.point
     low = d - sqrt((first.point - first.low) ** 2 + (second.high - second.point) ** 2)
-    high = d + sqrt((first.high - first.point) ** 2 + (second.point - second.low) ** 2)
-    return Difference(d, low, high, first.level, first.n + second.n, None, "from both intervals (MOVER)")
+    return Interval(low, d + sqrt((first.high - first.point) ** 2 + (second.point - second.low) ** 2))
 
 
 def pairs_of(
