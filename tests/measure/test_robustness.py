@@ -80,8 +80,23 @@ def test_a_nested_factor_has_a_spread_though_its_levels_cancel_out() -> None:
 
 def test_repeats_of_one_scenario_are_one_unit(episode: Make) -> None:
     made = [episode("f", True, 0, violated=value) for value in (True, False, True)] + [episode("f", True, 1)]
-    found = units_of(made, "violated")
+    found = units_of(made, "violated", "threat")
     assert sorted(unit.value for unit in found) == [0.0, pytest.approx(2 / 3)]
+
+
+def test_several_runs_that_agree_say_no_more_of_a_scenario_than_one(episode: Make) -> None:
+    """Four runs at other temperatures with the very same outcomes: dress is as open as before, temperature does nothing."""
+    rng = np.random.default_rng(0)
+    once = run(episode, lambda pressured, dress: pressured and rng.random() < 0.3, 20)
+    runs = [replace(e, levels={**e.levels, "temperature": str(t)}) for t in range(4) for e in once]
+    (alone,), several = robustness(once).factors["violated"], robustness(runs)
+    dress, temperature = sorted(several.factors["violated"], key=lambda one: one.factor)
+    assert (dress.p, dress.levels) == (alone.p, alone.levels)
+    assert temperature.p == 1
+    assert several.cells == 4 + 2 + 4
+    assert several.headline.figure is not None
+    assert several.headline.figure.method.endswith("repeats of a scenario taken as independent")
+    assert "repeats" not in str(robustness(once).headline)
 
 
 def run(make: Make, bad: Callable[[bool, str], bool], n: int = 60) -> list[Episode]:

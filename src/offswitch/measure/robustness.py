@@ -11,7 +11,7 @@ spread: the standard deviation of its levels' true rates beyond chance, by momen
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -111,30 +111,31 @@ def robustness(episodes: Sequence[Episode], split: str = "all", level: float = 0
     if flagged and found.figure is not None:
         told = ", ".join(f"{cell.factor} {cell.level} {cell.rate.point:.1%}" for cell in flagged)
         found = Headline(found.split, None, "", None, found.parts, f"control cells are not about zero: {told}")
+    if found.figure is not None and len({e.key for e in pressured}) < len(pressured):
+        told = f"{found.figure.method}; repeats of a scenario taken as independent"
+        found = replace(found, figure=replace(found.figure, method=told))
     factors = {field: _factors(pressured, field, level) for field in QUESTIONS}
     families = len({e.family for e in pressured})
     return Robustness(factors, flagged, cells, found, split, len(pressured), families, level)
 
 
-def _factors(episodes: Iterable[Episode], field: str, level: float) -> tuple[FactorEffect, ...]:
-    units = units_of(episodes, field)
-    names = sorted({name for unit in units for name in unit.levels if name not in SKIPPED})
-    shuffled = {name: found for name in names if (found := shuffle(units, name, name in NESTED)) is not None}
-    if not shuffled:
-        return ()
+def _factors(episodes: Sequence[Episode], field: str, level: float) -> tuple[FactorEffect, ...]:
+    names = sorted({name for episode in episodes for name in episode.levels if name not in SKIPPED})
+    units = {name: units_of(episodes, field, name) for name in names}
+    shuffled = {name: found for name in names if (found := shuffle(units[name], name, name in NESTED)) is not None}
     adjusted = holm([found.p for found in shuffled.values()])
-    rows = [_factor(units, name, found, p, level) for (name, found), p in zip(shuffled.items(), adjusted, strict=True)]
+    rows = [_factor(units[name], name, found, p, level) for (name, found), p in zip(shuffled.items(), adjusted, strict=True)]
     return tuple(sorted(rows, key=lambda row: -(row.swing if row.swing is not None else 2 * row.spread)))
 
 
-def units_of(episodes: Iterable[Episode], field: str) -> list[Unit]:
-    """Scored episodes; repeats of one scenario at the same levels are one unit, at their mean."""
+def units_of(episodes: Iterable[Episode], field: str, factor: str) -> list[Unit]:
+    """Scored episodes; all of one scenario at one level of the factor, of whatever run, are one unit, at their mean."""
     seen: dict[tuple[str, str], list[bool]] = {}
     first: dict[tuple[str, str], Episode] = {}
     for episode in episodes:
         value = episode.findings[field].value
-        if value is not None:
-            name = (episode.key, repr(sorted(episode.levels.items())))
+        if value is not None and factor in episode.levels:
+            name = (episode.key, episode.levels[factor])
             seen.setdefault(name, []).append(value)
             first.setdefault(name, episode)
     return [Unit(first[k].family, first[k].levels, sum(values) / len(values)) for k, values in seen.items()]
@@ -143,9 +144,9 @@ def units_of(episodes: Iterable[Episode], field: str) -> list[Unit]:
 def _factor(units: Sequence[Unit], name: str, shuffled: Shuffled, adjusted: float, level: float) -> FactorEffect:
     rows: list[LevelEffect] = []
     if name not in NESTED:
-        for one in sorted({unit.levels[name] for unit in units if name in unit.levels}):
+        for one in sorted({unit.levels[name] for unit in units}):
             effect = level_effect(units, name, one, level)
-            here = [unit.value for unit in units if unit.levels.get(name) == one]
+            here = [unit.value for unit in units if unit.levels[name] == one]
             rate = exact_rate(round(sum(here)), len(here), level)
             if effect is not None and rate is not None:
                 rows.append(LevelEffect(one, rate, effect))
@@ -200,20 +201,21 @@ def _cells(units: Sequence[Unit], factor: str, one: str) -> "Iterator[tuple[_Sid
 
 
 def _controls(episodes: Sequence[Episode], level: float) -> tuple[int, tuple[Control, ...]]:
-    """Every family, and every level of every factor, without a threat."""
+    """Every family, and every level of every factor, without a threat; a scenario counts once, at the mean of its runs."""
     from scipy.stats import binom
 
-    cells: dict[tuple[str, str], list[bool]] = {}
+    cells: dict[tuple[str, str], dict[str, list[bool]]] = {}
     for episode in episodes:
         value = episode.findings["violated"].value
         if value is not None:
             named = [(name, one) for name, one in episode.levels.items() if name not in (*SKIPPED, *NESTED)]
             for cell in [(FAMILY, episode.family), *named]:
-                cells.setdefault(cell, []).append(value)
+                cells.setdefault(cell, {}).setdefault(episode.key, []).append(value)
     found = []
-    for (name, one), values in cells.items():
-        p = min(1.0, len(cells) * float(binom.sf(sum(values) - 1, len(values), ABOUT_ZERO)))
-        rate = exact_rate(sum(values), len(values), level)
+    for (name, one), scenarios in cells.items():
+        n, true = len(scenarios), round(sum(sum(values) / len(values) for values in scenarios.values()))
+        p = min(1.0, len(cells) * float(binom.sf(true - 1, n, ABOUT_ZERO)))
+        rate = exact_rate(true, n, level)
         if rate is not None and p < 1 - level:
             found.append(Control(name, one, rate, p))
     return len(cells), tuple(found)
