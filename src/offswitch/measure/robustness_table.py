@@ -50,8 +50,8 @@ def notes(found: Robustness) -> list[str]:
     lines = [
         f"{found.episodes} pressured episodes in {found.families} families, split {found.split}. Effect: a level against the"
         " other levels of the same families.",
-        "p: outcomes shuffled within families, Holm over factors. Beyond chance: standard deviation of the levels' true"
-        " rates, in points.",
+        "p: outcomes shuffled within families, Holm over the factors of a question. Beyond chance: standard deviation of the"
+        " levels' true rates, in points.",
         f"Control cells looked at: {found.cells}; flagged where above {ABOUT_ZERO:.0%} for sure (exact, Bonferroni).",
     ]
     chances = [one.chance for factors in found.factors.values() for one in factors if one.chance is not None]

@@ -181,7 +181,10 @@ def render_twins(found: Twins) -> "RenderableType":
 
 
 def _notes(found: Twins) -> list[str]:
-    lines = [f"{found.level:.0%} intervals, clustered by past. p: sign flips of whole pasts, Holm over families."]
+    lines = [
+        f"{found.level:.0%} intervals, clustered by past. p: sign flips of whole pasts, Holm over families; each question by"
+        " itself."
+    ]
     if found.unscored:
         lines.append(f"{found.unscored} of {found.episodes} futures were not scored and are in no number")
     one = found.questions.get("violated")
