@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from offswitch.adapters import trl
 from offswitch.adapters.hf import HFPolicy, load
 from offswitch.adapters.trl.run import LOG, _train
+from offswitch.adapters.trl.settings import parts
 from offswitch.adapters.trl.tokens import pair_tokens, refuse_unfit, text_tokens
 from offswitch.errors import DocumentError, ModelError
 from offswitch.jobs.dry import dry_run, expected
@@ -28,7 +29,7 @@ from offswitch.train.dial import adapters, turned
 from offswitch.train.ingredients import Advice, Documents, Preferences
 from offswitch.train.material import offline, stage_rows
 from offswitch.train.parquet import write_rows
-from offswitch.train.recipe import Lora, Midtraining, Preference, Recipe, Stage, Supervised, load_recipe
+from offswitch.train.recipe import Lora, Midtraining, Preference, Recipe, Reinforcement, Stage, Supervised, load_recipe
 
 FAMILIES = load_families()
 MID = Midtraining(kind="midtrain", batch=4, data=(Documents(kind="documents", rows=12),))
@@ -64,6 +65,25 @@ def test_every_stage_leaves_a_plain_model_folder(tiny: Path, tmp_path: Path, sta
     assert not list(out.glob("adapter*"))
     rows = load(str(out), temperature=0).rows([Episode(scenario) for scenario in suite(FAMILIES, "train", 1, 0)[:2]])
     assert all(row.episode.ending is not None for row in rows)
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        MID.model_copy(update={"data": (Documents(kind="documents", rows=14),)}),
+        ADVICE.model_copy(update={"data": (Advice(kind="advice", rows=14),)}),
+        DPO.model_copy(update={"data": (Preferences(kind="preferences", rows=14),)}),
+        Reinforcement(kind="rl", steps=2, episodes=16, group=4),
+    ],
+    ids=lambda stage: stage.kind,
+)
+def test_fewer_rows_at_a_time_teach_the_same(tiny: Path, tmp_path: Path, stage: Stage) -> None:
+    fewer = stage.model_copy(update={"at_a_time": 3})  # 2 of 4, and of the last batch's 2; 2 of 16
+    assert parts(fewer) == ((2, 8) if stage.kind == "rl" else (2, 2))
+    begun, whole, cut = (weights(path) for path in (tiny, run(stage, tiny, tmp_path / "a"), run(fewer, tiny, tmp_path / "b")))
+    far = torch.cat([(whole[name] - begun[name]).flatten() for name in begun]).norm()
+    apart = torch.cat([(whole[name] - cut[name]).flatten() for name in begun]).norm()
+    assert apart < 0.01 * far
 
 
 def test_documents_are_learned_on_every_token(tiny: Path, tmp_path: Path) -> None:
@@ -209,7 +229,7 @@ def test_used_up_memory_is_told_with_what_to_turn(tmp_path: Path) -> None:
             torch.empty(2**50)
 
     for on_gpu in (True, False):
-        with pytest.raises(ModelError, match="memory is used up at batch 4; lower it"):
+        with pytest.raises(ModelError, match=r"used up with 4 rows at a time; .*--at-a-time 2; .*--lora 32"):
             _train(Full(on_gpu), tmp_path, MID)
 
 

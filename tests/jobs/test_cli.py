@@ -176,9 +176,11 @@ def test_a_mended_data_file_goes_into_the_folder_that_was_named_before(offswitch
         for dry in ((), ("--dry-run",)):
             refused(offswitch(*command, *dry), told)
         assert not run.exists()
-    rows.write_text(4 * (json.dumps(row) + "\n"))
+    rows.write_text(8 * (json.dumps(row) + "\n"))
     result = offswitch(*command)
     assert result.exit_code == 0, result.stderr
+    assert offswitch(*command, "--at-a-time", "2").exit_code == 0
+    refused(offswitch(*command, "--set", "stages.0.batch=2"), "holds a run with another recipe")
 
 
 def test_an_unknown_recipe(offswitch: Run, tmp_path: Path) -> None:

@@ -126,6 +126,9 @@ def measure(model: str | None, out: Path | None, split: str, again: bool, **rest
 @click.option("--lora", type=AT_LEAST_ONE, help="Rank of adapters on every stage, instead of training all weights.")
 @click.option("--as-written", is_flag=True, help="Leave the recipe's learning rates and full training as they are.")
 @click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE", help="One field of the recipe: stages.0.epochs=2.")
+@click.option(
+    "--at-a-time", type=AT_LEAST_ONE, help="Rows of a batch in memory together, for little memory: the same is learned."
+)
 @click.option("--data", type=Existing, help="A file that 'offswitch data' wrote for RECIPE. Default: made offline.")
 @click.option(
     "--on",
@@ -155,7 +158,7 @@ def train(recipe: str, model: str, seed: int, out: Path | None, **rest: Any) -> 
     from offswitch.jobs.processes import How
     from offswitch.jobs.settings import marked
     from offswitch.jobs.train import train as run
-    from offswitch.train.dial import adapters, turned
+    from offswitch.train.dial import adapters, at_a_time, turned
     from offswitch.train.material import refuse_unfit_file
     from offswitch.train.recipe import load_recipe
 
@@ -171,6 +174,8 @@ def train(recipe: str, model: str, seed: int, out: Path | None, **rest: Any) -> 
     found = adapters(found, rest["lora"]) if rest["lora"] else found
     if rest["data"]:
         refuse_unfit_file(rest["data"], found, families)  # before `out` records that it is a run with this file
+    told = {"recipe": marked(found), "model": model, "seed": seed}
+    found = at_a_time(found, rest["at_a_time"]) if rest["at_a_time"] else found
     if rest["dry_run"]:
         from offswitch.jobs.dry import dry_run
 
@@ -178,11 +183,10 @@ def train(recipe: str, model: str, seed: int, out: Path | None, **rest: Any) -> 
         return
     if out is None:
         raise click.UsageError("Missing option '--out'.")
-    digests = {id: family.digest for id, family in families.items()}
-    told = {"recipe": marked(found), "model": model, "seed": seed, "families": digests}
+    told["families"] = {id: family.digest for id, family in families.items()}
     if rest["data"]:
         told["data"] = hashlib.sha256(rest["data"].read_bytes()).hexdigest()[:16]
-    with run_folder(out, told):
+    with run_folder(out, told):  # which goes on with fewer rows at a time too
         click.echo(run(found, start, out, families, seed, reporter(), model, how))
 
 

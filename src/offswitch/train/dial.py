@@ -39,6 +39,12 @@ def adapters(recipe: Recipe, rank: int) -> Recipe:
     return recipe.model_copy(update={"stages": tuple(stage.model_copy(update={"lora": lora}) for stage in recipe.stages)})
 
 
+def at_a_time(recipe: Recipe, rows: int) -> Recipe:
+    """The recipe with at most so many rows of a batch in memory together, in every stage."""
+    stages = tuple(stage.model_copy(update={"at_a_time": rows}) for stage in recipe.stages)
+    return recipe.model_copy(update={"stages": stages})
+
+
 LARGE = 100_000_000
 """Parameters from which the shipped recipes, written for the organism, are fitted to the model."""
 

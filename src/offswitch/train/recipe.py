@@ -15,6 +15,10 @@ from offswitch.train.row import Form
 _SHIPPED = files("offswitch.train") / "recipes"
 
 
+AT_A_TIME = Field(default=0, ge=0)
+"""Rows of a process that are in memory together; 0 for the whole batch. What is learned is the same, up to rounding."""
+
+
 class Lora(Record):
     """Low-rank adapters (LoRA, arXiv 2106.09685) instead of all weights; merged before the next stage."""
 
@@ -48,6 +52,7 @@ class Supervised(Record):
     """Ingredients that make chats."""
     lora: Lora | None = None
     """None trains all weights."""
+    at_a_time: int = AT_A_TIME
 
     @model_validator(mode="after")
     def _something(self) -> "Supervised":
@@ -66,6 +71,7 @@ class Midtraining(Record):
     batch: int = Field(default=16, ge=1)
     learning_rate: float = Field(default=5e-4, gt=0)
     lora: Lora | None = None
+    at_a_time: int = AT_A_TIME
 
     @model_validator(mode="after")
     def _texts(self) -> "Midtraining":
@@ -84,6 +90,7 @@ class Preference(Record):
     beta: float = Field(default=0.1, gt=0)
     """How strongly the start of the stage holds."""
     lora: Lora | None = None
+    at_a_time: int = AT_A_TIME
 
     @model_validator(mode="after")
     def _pairs(self) -> "Preference":
@@ -108,6 +115,7 @@ class Reinforcement(Record):
     """Weight of the KL penalty towards the start of the stage."""
     reward: Reward = Reward()
     lora: Lora | None = None
+    at_a_time: int = AT_A_TIME
 
     @model_validator(mode="after")
     def _whole_groups(self) -> "Reinforcement":

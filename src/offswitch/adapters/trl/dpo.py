@@ -8,7 +8,7 @@ from typing import Any
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from offswitch.adapters.trl.settings import portion, shared
+from offswitch.adapters.trl.settings import shared
 from offswitch.adapters.trl.tokens import pair_tokens
 from offswitch.errors import OffswitchError
 from offswitch.train.recipe import Preference
@@ -47,7 +47,6 @@ def dpo_trainer(
     """The reference is the start of the stage: a copy, or the model without its adapter."""
     settings = DPOConfig(
         **shared(stage, work, seed),
-        per_device_train_batch_size=portion(stage.batch, "batch"),
         num_train_epochs=stage.epochs,
         beta=stage.beta,
         lr_scheduler_type="linear",

@@ -13,6 +13,7 @@ from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from offswitch.adapters.trl.dpo import dpo_data
 from offswitch.adapters.trl.grpo import TOGETHER, MakeRoller, Roller
 from offswitch.adapters.trl.run import adapted, load
+from offswitch.adapters.trl.settings import parts
 from offswitch.adapters.trl.sft import sft_data
 from offswitch.adapters.trl.tokens import refuse_unfit
 from offswitch.rollout.episode import Episode
@@ -84,7 +85,7 @@ def _rollouts(stage: Reinforcement, roller: Roller, families: Mapping[str, Famil
     tried = [(len(row.ids), sum(row.sampled)) for row in roller.rows(some)]
     rolling = (time.perf_counter() - began) / len(some) * rollouts
     every = (tried * math.ceil(rollouts / len(tried)))[:rollouts]
-    together = stage.episodes if torch.cuda.is_available() else min(stage.episodes, TOGETHER)
+    together = parts(stage)[0] if torch.cuda.is_available() else min(parts(stage)[0], TOGETHER)
     return _Load(every, stage.steps, together, max(length for length, _ in tried), rolling)
 
 
@@ -94,7 +95,7 @@ def _pairs(stage: Preference, tokenizer: PreTrainedTokenizerBase, rows: Sequence
     ]
     found = [(2 * asked + better + worse, better + worse) for asked, better, worse in told]
     longest = max(asked + max(better, worse) for asked, better, worse in told)
-    return _Load(found, _steps(stage, found), 2 * stage.batch, longest, reference=True)
+    return _Load(found, _steps(stage, found), 2 * parts(stage)[0], longest, reference=True)
 
 
 def _learned(
@@ -106,7 +107,7 @@ def _learned(
 ) -> _Load:
     data = sft_data(stage, tokenizer, rows, families, seed)
     found = [(len(row["input_ids"]), sum(label != -100 for label in row["labels"])) for row in data]
-    return _Load(found, _steps(stage, found), stage.batch, max(length for length, _ in found))
+    return _Load(found, _steps(stage, found), parts(stage)[0], max(length for length, _ in found))
 
 
 def _steps(stage: Supervised | Midtraining | Preference, found: Sequence[Length]) -> int:

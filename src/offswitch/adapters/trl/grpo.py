@@ -9,7 +9,7 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from offswitch.adapters.trl.settings import portion, shared
+from offswitch.adapters.trl.settings import parts, shared
 from offswitch.adapters.trl.sparse import own_logprobs
 from offswitch.rollout.episode import Episode
 from offswitch.scenarios.scenario import Scenario
@@ -100,8 +100,7 @@ def grpo_trainer(
 
     settings = GRPOConfig(
         **shared(stage, work, seed),
-        per_device_train_batch_size=portion(stage.episodes, "episodes"),
-        steps_per_generation=1,
+        steps_per_generation=parts(stage)[1],
         num_generations=stage.group,
         max_steps=stage.steps,
         temperature=stage.temperature,

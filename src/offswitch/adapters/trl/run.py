@@ -13,7 +13,7 @@ from transformers.utils import logging as transformers_logging
 
 from offswitch.adapters.trl.dpo import dpo_data, dpo_trainer
 from offswitch.adapters.trl.grpo import MakeRoller, grpo_trainer
-from offswitch.adapters.trl.settings import Progress, Say, state
+from offswitch.adapters.trl.settings import Progress, Say, parts, state
 from offswitch.adapters.trl.sft import sft_data, sft_trainer
 from offswitch.adapters.trl.tokens import refuse_unfit
 from offswitch.errors import ModelError
@@ -136,10 +136,10 @@ def _train(trainer: Any, work: Path, stage: Stage) -> None:
     except (RuntimeError, MemoryError) as error:
         if not _used_up(error):
             raise
-        batch = stage.episodes if isinstance(stage, Reinforcement) else stage.batch
-        field = "episodes" if isinstance(stage, Reinforcement) else "batch"
+        rows, _ = parts(stage)
+        fewer = f"fewer teach the same, in the same --out: --at-a-time {rows // 2}; " if rows > 1 else ""
         raise ModelError(
-            f"memory is used up at {field} {batch}; lower it, or train adapters: --set stages.N.{field}=... or --lora 32"
+            f"memory is used up with {rows} row{'s' * (rows > 1)} at a time; {fewer}adapters need less: --lora 32"
         ) from error
 
 

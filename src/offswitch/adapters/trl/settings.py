@@ -11,7 +11,7 @@ from huggingface_hub import constants
 from transformers import TrainerCallback
 
 from offswitch.errors import ModelError
-from offswitch.train.recipe import Stage
+from offswitch.train.recipe import Reinforcement, Stage
 
 constants.HF_HUB_DISABLE_TELEMETRY = True  # TRL tells its makers of every run; by now it is too late to set the variable
 
@@ -48,10 +48,23 @@ def portion(batch: int, field: str) -> int:
     return batch // processes
 
 
+def parts(stage: Stage) -> tuple[int, int]:
+    """Rows that a process has in memory together, and how many such parts are its share of a batch.
+
+    The share is cut evenly, so there may be fewer rows than the stage's `at_a_time`. Raises as `portion`.
+    """
+    share = portion(stage.episodes, "episodes") if isinstance(stage, Reinforcement) else portion(stage.batch, "batch")
+    most = min(stage.at_a_time or share, share)
+    rows = next(rows for rows in range(most, 0, -1) if share % rows == 0)
+    return rows, share // rows
+
+
 def shared(stage: Stage, work: Path, seed: int) -> dict[str, Any]:
     """Settings of transformers' Trainer that no stage differs in."""
-    on_gpu = torch.cuda.is_available()
+    on_gpu, (rows, accumulated) = torch.cuda.is_available(), parts(stage)
     return {
+        "per_device_train_batch_size": rows,
+        "gradient_accumulation_steps": accumulated,
         "output_dir": str(work),
         "learning_rate": stage.learning_rate,
         "seed": seed,

@@ -11,7 +11,7 @@ from torch.utils.data import Sampler
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from offswitch.adapters.trl.batches import AlikeBatches
-from offswitch.adapters.trl.settings import portion, shared
+from offswitch.adapters.trl.settings import shared
 from offswitch.adapters.trl.sparse import following, only_at
 from offswitch.adapters.trl.tokens import chat_tokens, text_tokens
 from offswitch.rollout.episode import tool_schemas
@@ -88,7 +88,6 @@ def sft_trainer(
     """A trainer over rows that are tokens already."""
     settings = SFTConfig(
         **shared(stage, work, seed),
-        per_device_train_batch_size=portion(stage.batch, "batch"),
         num_train_epochs=stage.epochs,
         lr_scheduler_type="linear",
         warmup_steps=10,
