@@ -118,7 +118,7 @@ def in_processes(how: How, work: Work, scratch: Path, say: Callable[[int, int, M
 def _unsaid(log: Path) -> str:
     """What is known of a process that could not say why it ended."""
     if "(SIGKILL)" in log.read_text(encoding="utf-8", errors="replace"):
-        return f"a process was killed, as happens where memory is used up: take fewer rows --at-a-time, or train adapters; see {log}"
+        return f"a process was killed, as where memory is used up: take fewer rows --at-a-time, or train adapters; see {log}"
     return f"a process ended before its time; see {log}"
 
 
