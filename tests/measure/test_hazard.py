@@ -77,6 +77,12 @@ def test_days_that_agree_are_pooled_and_days_that_differ_widen() -> None:
     assert apart.high > 15 > pooled.high
 
 
+def test_a_bound_near_zero_is_told_without_a_power_of_ten() -> None:
+    told = str(hazard_of([3, 0, 0], [150] * 3))
+    assert "e-" not in told
+    assert told.startswith("6.67 [under 0.0001, ")
+
+
 @pytest.mark.parametrize(
     ("days", "spread", "least"),
     [(10, 0.0, 0.95), (10, 0.3, 0.93), (10, 1.0, 0.90), (3, 0.3, 0.90), (3, 1.0, 0.90), (2, 0.3, 0.80)],

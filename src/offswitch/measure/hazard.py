@@ -37,6 +37,8 @@ class Hazard:
 
 def _three(value: float) -> str:
     """Three digits, and never a power of ten."""
+    if 0 < value < 1e-4:
+        return "under 0.0001"
     return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
