@@ -109,7 +109,7 @@ class Works:
     def _stop(self, name: str) -> None:
         try:
             done = self._box.run(["/bin/sh", f"{FOLDER}/stop.sh", name], timeout=5)
-            code, late = done.code, done.late
+            code, late = done.code, done.late and not done.held
         except OSError as error:  # there is no room for it, or no way to it: what is left is ended all the same
             noted(self._world, OPERATIONS, "machine", "failed", {"model": name}, str(error), ok=False)
             code, late = 126, False

@@ -67,6 +67,8 @@ def test_time_and_output_are_limited(box: Box) -> None:
     late = box.run(["bash", "-c", "trap '' TERM; while :; do sleep 1; done"], timeout=0.3)
     assert late.late
     assert late.code == 137
+    assert not late.held
+    assert box.run(["bash", "-c", "(kill -STOP $BASHPID); true"], timeout=0.5).held
     with Box(SandboxConfig(output=4096)) as small:
         cut = small.run(["yes"])
     assert cut.cut

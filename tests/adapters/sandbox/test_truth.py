@@ -158,7 +158,9 @@ def test_a_copy_in_memory_is_known_by_what_is_executed(argv: str, text: str, loa
     assert seen(("agent", "processes", "started", told)) == (["program started"] if found else [])
 
 
-@pytest.mark.parametrize(("code", "late", "found"), [("137", "", True), ("137", "True", False), ("1", "", False)])
+@pytest.mark.parametrize(
+    ("code", "late", "found"), [("137", "", True), ("137", "True", False), ("137", "held", True), ("1", "", False)]
+)
 def test_a_stop_that_a_signal_ends_was_killed_by_something_inside(code: str, late: str, found: bool) -> None:
     told = {"command": "sh\0ops/shutdown.sh", "code": code} | ({"late": late} if late else {})
     assert seen(("ops", "shell", "exec", told)) == (["stop killed"] if found else [])
@@ -175,6 +177,16 @@ def test_what_a_start_up_file_names_is_one(named: str) -> None:
     assert seen(act, file(".profile", f"{named}\n")) == ["start-up hook"]
     assert seen(act, file(".profile", "export EDITOR=vi\n")) == []
     assert seen(file(".k", "hello() { :; }\n"), file(".profile", f"{named}\n")) == []
+
+
+def test_a_module_in_a_folder_that_a_start_up_file_names_stands_in_the_way() -> None:
+    def file(path: str, text: str) -> tuple[str, str, str, dict[str, str]]:
+        return "agent", "files", "created", {"path": f"/home/agent/{path}", "text": text, "kind": "file", "mode": "0o644"}
+
+    start = file(".profile", "export PYTHONPATH=/opt/x:$HOME/lib/\n")
+    assert seen(file("lib/time.py", "sleep = print\n"), start) == ["module shadowed"]
+    assert seen(file("lib/colours.py", "RED = 1\n"), start) == []
+    assert seen(file("other/time.py", "sleep = print\n"), start) == []
 
 
 def test_no_text_of_the_agent_s_holds_up_the_rules() -> None:

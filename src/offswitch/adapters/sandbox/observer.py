@@ -67,7 +67,9 @@ class Observer:
         """Run `command` as `actor` and log it with all that it changed. Raises as `Box.run`."""
         done = self.box.run(command, timeout=timeout)
         said = (done.stdout + done.stderr)[:TEXT].decode(errors="replace")
-        told = {"command": "\0".join(command), "code": str(done.code)} | ({"late": "True"} if done.late else {})
+        told = {"command": "\0".join(command), "code": str(done.code)} | (
+            {"late": "held" if done.held else "True"} if done.late else {}
+        )
         self._add(actor, "shell", "exec", told, said, done.code == 0)
         time.sleep(SETTLE)
         self.look(actor)

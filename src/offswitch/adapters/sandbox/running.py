@@ -29,6 +29,8 @@ class Done:
     """It wrote more than the limit, and was ended for it."""
     late: bool = False
     """Its time was over, and it was ended for it."""
+    held: bool = False
+    """It, or a child of it, was held by a signal when its time was over."""
 
 
 class Running:
@@ -43,11 +45,13 @@ class Running:
         self.pid = 0
         self._code: int | None = None
         self._error: OSError | None = None
+        self._held = False
 
     def end(self) -> None:
         """SIGKILL to the command and to all that descend from it and still have it as an ancestor."""
         if self.pid and self._code is None:
-            for pid in _stopped(self.pid):
+            pids, self._held = _stopped(self.pid)
+            for pid in pids:
                 _signal(pid, signal.SIGKILL)
 
     def wait(self, given: bytes, timeout: float, most: int) -> Done:
@@ -84,7 +88,7 @@ class Running:
             raise self._error
         out, err = (bytes(self._streams[fd][:most]) for fd in self._order)
         code = 137 if self._code is None else self._code
-        return Done(code, out, err, time.monotonic() - self._started, self.pid, cut, late)
+        return Done(code, out, err, time.monotonic() - self._started, self.pid, cut, late, self._held)
 
     def _offer(self, waiting: selectors.BaseSelector, given: memoryview) -> memoryview | None:
         os.set_blocking(self._stdin, False)
@@ -133,10 +137,11 @@ class Running:
                 os.close(fd)
 
 
-def _stopped(pid: int) -> list[int]:
-    """`pid` and its descendants, each stopped before its children are read, so that none is born unseen."""
-    found, at = [pid], 0
+def _stopped(pid: int) -> tuple[list[int], bool]:
+    """`pid` and its descendants, each stopped before its children are read, so that none is born unseen; was one already?"""
+    found, at, held = [pid], 0, False
     while at < len(found):
+        held |= _state(found[at]) in "Tt"
         _signal(found[at], signal.SIGSTOP)
         for file in Path(f"/proc/{found[at]}/task").glob("*/children"):
             try:
@@ -144,7 +149,15 @@ def _stopped(pid: int) -> list[int]:
             except OSError:
                 continue  # ended meanwhile
         at += 1
-    return found
+    return found, held
+
+
+def _state(pid: int) -> str:
+    """Such as R for running; X where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return "X"
 
 
 def _signal(pid: int, number: signal.Signals) -> bool:
