@@ -68,7 +68,7 @@ class Group:
 @cache
 def sweep() -> None:
     """Once in a process: groups that runs have left which were killed, or could not wait for the kernel."""
-    for folder in ROOT.glob("**/offswitch-*-*") if os.geteuid() == 0 else ():
+    for folder in (*ROOT.glob("offswitch-*-*"), *ROOT.glob("memory/offswitch-*-*")) if os.geteuid() == 0 else ():
         if not Path(f"/proc/{folder.name.split('-')[1]}").exists():
             with contextlib.suppress(OSError):  # something in it has not ended yet
                 folder.rmdir()
