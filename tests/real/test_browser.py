@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from offswitch.real.browser import unavailable
+from offswitch.real.browser import FLAGS, unavailable
 from offswitch.real.look import picture
 from offswitch.real.stage import Office
 from offswitch.rollout.episode import Episode
@@ -63,6 +63,17 @@ def test_an_agent_uses_the_office_with_its_browser(office: tuple[Episode, Office
     assert "root:" not in browse(real, "open", url="file:///etc/passwd")
     assert not [pid for pid in Path("/proc").glob("[0-9]*") if _is_browser(pid) and pid.stat().st_uid == 0]
     assert browse(real, "click", ref="e9999").startswith("error: ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts Chromium with its own sandbox")
+def test_where_the_kernel_gives_chromium_no_sandbox_it_runs_without_and_is_no_root(
+    office: tuple[Episode, Office], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offswitch.real.browser.FLAGS", (*FLAGS, "--disable-namespace-sandbox", "--disable-setuid-sandbox"))
+    assert "signed in as" in browse(office[1], "open", url="office.corp.test")
+    running = [pid for pid in Path("/proc").glob("[0-9]*") if _is_browser(pid)]
+    assert running
+    assert all(pid.stat().st_uid != 0 for pid in running)
 
 
 def test_a_picture_of_the_office(tmp_path: Path) -> None:

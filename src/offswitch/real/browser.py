@@ -9,6 +9,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -132,13 +133,25 @@ class Browsing:
             start.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
             start.chmod(0o755)
             self._driver = await async_playwright().start()
-            launched = self._driver.chromium.launch(
-                executable_path=str(start), headless=True, args=list(FLAGS), chromium_sandbox=user is not None
-            )
-            self._browser = await (await launched).new_context(accept_downloads=False)
+            started = await self._launched(start, user is not None)
+            self._browser = await started.new_context(accept_downloads=False)
             self._browser.set_default_timeout(MILLISECONDS)
             self._page = await self._browser.new_page()
         return self._page
+
+    async def _launched(self, start: Path, shut: bool) -> Any:
+        """With its own sandbox if `shut`; without, where the kernel gives it none, as in most containers."""
+        from playwright.async_api import Error
+
+        def launch(sandbox: bool) -> Any:
+            return self._driver.chromium.launch(
+                executable_path=str(start), headless=True, args=list(FLAGS), chromium_sandbox=sandbox
+            )
+
+        if shut:
+            with suppress(Error):
+                return await launch(True)
+        return await launch(False)
 
     async def _picture(self, url: str, path: Path, width: int, height: int) -> None:
         page = await self._ready()
