@@ -116,13 +116,10 @@ def sign_flip(tables: Sequence[Table], draws: int = 20_000) -> float:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Adjusted for there being several (Holm 1979, Scand J Statist 6:65). statsmodels' own collects garbage at every call."""
-    import numpy as np
+    """Adjusted for there being several (Holm 1979, Scand J Statist 6:65)."""
+    from statsmodels.stats.multitest import multipletests
 
-    order, n = np.argsort(p), len(p)
-    adjusted = np.empty(n)
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(np.asarray(p, dtype=float)[order] * np.arange(n, 0, -1)))
-    return [float(one) for one in adjusted]
+    return [float(one) for one in multipletests(p, method="holm")[1]] if p else []
 
 
 def newcombe(both: float, only_first: float, only_second: float, neither: float, level: float = 0.95) -> Interval:
