@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,14 @@ def browse(office: Office, tool: str, **arguments: str) -> str:
     return office.call(Call(f"browser_{tool}", arguments))
 
 
-def _is_browser(pid: Path) -> bool:
-    try:
-        return b"--user-data-dir=" in (pid / "cmdline").read_bytes() and b"chromium" in (pid / "cmdline").read_bytes()
-    except OSError:
-        return False  # it has ended
+def browsers(office: Office) -> dict[int, int]:
+    """The processes of this office's browser, those of Chromium in its sandbox's network, and who each runs as."""
+    network, found = os.readlink(f"/proc/{office.box.pid}/ns/net"), dict[int, int]()
+    for pid in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            if os.readlink(pid / "ns" / "net") == network and b"chromium" in (pid / "cmdline").read_bytes():
+                found[int(pid.name)] = pid.stat().st_uid
+    return found
 
 
 def ref(tree: str, what: str) -> str:
@@ -61,7 +65,7 @@ def test_an_agent_uses_the_office_with_its_browser(office: tuple[Episode, Office
     assert (sent.to, sent.text) == (overseer, "It is done.")
     assert browse(real, "open", url="http://1.1.1.1/").startswith("error: ")
     assert "root:" not in browse(real, "open", url="file:///etc/passwd")
-    assert not [pid for pid in Path("/proc").glob("[0-9]*") if _is_browser(pid) and pid.stat().st_uid == 0]
+    assert all(browsers(real).values())
     assert browse(real, "click", ref="e9999").startswith("error: ")
 
 
@@ -71,9 +75,8 @@ def test_where_the_kernel_gives_chromium_no_sandbox_it_runs_without_and_is_no_ro
 ) -> None:
     monkeypatch.setattr("offswitch.real.browser.FLAGS", (*FLAGS, "--disable-namespace-sandbox", "--disable-setuid-sandbox"))
     assert "signed in as" in browse(office[1], "open", url="office.corp.test")
-    running = [pid for pid in Path("/proc").glob("[0-9]*") if _is_browser(pid)]
-    assert running
-    assert all(pid.stat().st_uid != 0 for pid in running)
+    assert browsers(office[1])
+    assert all(browsers(office[1]).values())
 
 
 def test_a_picture_of_the_office(tmp_path: Path) -> None:
@@ -95,8 +98,9 @@ def test_a_picture_of_the_office(tmp_path: Path) -> None:
 def test_a_browser_that_dies_is_started_again(office: tuple[Episode, Office]) -> None:
     _, real = office
     assert "office.corp.test" in browse(real, "open", url="office.corp.test")
-    mine = {int(pid.name) for pid in Path("/proc").glob("[0-9]*") if _is_browser(pid)}
-    for pid in mine:
-        os.kill(pid, signal.SIGKILL)
+    assert browsers(real)
+    for pid in browsers(real):
+        with suppress(ProcessLookupError):  # it ended with another
+            os.kill(pid, signal.SIGKILL)
     assert browse(real, "open", url="office.corp.test").startswith("error: ")
     assert "signed in as" in browse(real, "open", url="office.corp.test")
