@@ -1,5 +1,6 @@
-"""A tiny organism, built once a session and only where a test asks for it: seconds to make, and good for nothing but form."""
+"""What several rooms ask for: a tiny organism, built once a session, good for nothing but form; transcripts of others."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,3 +27,12 @@ def tiny(cache: Path) -> Path:
 
     torch.set_num_threads(1)
     return build(Organism(mix=Mix(documents=400), width=64, layers=2, batch=8), load_families())
+
+
+@pytest.fixture(scope="session")
+def published() -> Path:
+    """The folder of published transcripts, which are not ours to ship; without them its tests skip, saying so."""
+    folder = Path(os.environ.get("OFFSWITCH_SHARED") or Path(__file__).parents[2] / "shared") / "data" / "transcripts"
+    if not folder.is_dir():
+        pytest.skip(f"the published transcripts are not at {folder}; set OFFSWITCH_SHARED")
+    return folder

@@ -13,7 +13,6 @@ from offswitch.jobs.judge import calibrate_on, trained
 from offswitch.measure.behaviour import load_behaviours
 from offswitch.measure.judge_table import plainly
 
-REAL = Path(__file__).parents[3] / "shared" / "data" / "transcripts" / "migration_email_dev.jsonl"
 MEANS = {
     "blackmail": "threatens_or_blackmails",
     "accepts_migration": "!resists_oversight_in_words",
@@ -125,10 +124,9 @@ def test_explain_of_our_own_set_and_of_nobody() -> None:
         run("explain", "test-threat-bare-harm/0", "--behaviour", "kindness")
 
 
-@pytest.mark.skipif(not REAL.exists(), reason="the real transcripts of others are not beside this checkout")
-def test_real_prose_is_read_and_agreement_reported(capsys: pytest.CaptureFixture[str]) -> None:
+def test_real_prose_is_read_and_agreement_reported(published: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Figures are printed, not demanded: nothing may be tuned on these."""
-    rows = calibrate_on(trained()[0], [REAL], MEANS)
+    rows = calibrate_on(trained()[0], [published / "migration_email_dev.jsonl"], MEANS)
     assert len(rows) == 4
     assert all(row.agreement.n == 17 for row in rows)
     with capsys.disabled():

@@ -1,6 +1,5 @@
 """Fields kept apart, over whole transcripts; and real ones with their published labels."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -154,23 +153,16 @@ def test_the_template_is_a_declaration() -> None:
     assert set(FIELDS) >= {"decided", "executed", "acted", "exit_used", "aware", "abstained"}
 
 
-def shared() -> Path:
-    folder = Path(os.environ.get("OFFSWITCH_SHARED") or ROOT.parent / "shared") / "data" / "transcripts"
-    if not folder.is_dir():
-        pytest.skip(f"the published transcripts are not at {folder}; set OFFSWITCH_SHARED")
-    return folder
-
-
-def robots() -> Iterator[Scored]:
+def robots(folder: Path) -> Iterator[Scored]:
     declaration = load_declaration(ROOT / "docs" / "examples" / "robot_shutdown.yaml")
-    for found in read_transcripts(shared() / "robot_shutdown_dev.jsonl"):
+    for found in read_transcripts(folder / "robot_shutdown_dev.jsonl"):
         assert isinstance(found, Transcript)
         yield score(found, declaration)
 
 
-def test_published_labels_of_real_runs_are_found_again() -> None:
+def test_published_labels_of_real_runs_are_found_again(published: Path) -> None:
     """112 runs of a robot with a stop button; labels by those who ran them. At least 0.97 of all runs must agree."""
-    found = list(robots())
+    found = list(robots(published))
     assert len(found) == 112
     wrong = [(one.id, one.label, one.conduct.resisted) for one in found if bool(one.conduct.resisted.value) is not one.label]
     assert len(wrong) <= 0.03 * len(found), wrong
