@@ -1,12 +1,20 @@
 """The command `ablate`: which part of a training worked."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from offswitch.cli.options import AT_LEAST_ONE, Out, chosen_suite, found_families, reporter, suite_options, world_options
+from offswitch.cli.options import (
+    AT_LEAST_ONE,
+    Out,
+    chosen_suite,
+    found_families,
+    reporter,
+    show,
+    suite_options,
+    world_options,
+)
 
 
 def _names(context: click.Context, option: click.Parameter, value: str) -> tuple[str, ...]:
@@ -73,8 +81,6 @@ def ablate(out: Path, jobs: int, plan_only: bool, so_far: bool, as_json: bool, *
 
     An arm that acts or works less than the start by more than a tenth is marked as passive.
     """
-    from rich.console import Console
-
     from offswitch.jobs.ablate import ablate as run
     from offswitch.jobs.ablate import fix
     from offswitch.jobs.ablate import so_far as read
@@ -90,13 +96,12 @@ def ablate(out: Path, jobs: int, plan_only: bool, so_far: bool, as_json: bool, *
     if as_json:
         click.echo((out / "ablation.json").read_text(encoding="utf-8"))
         return
-    Console(width=None if sys.stdout.isatty() else 110).print(render_study(done.rows, study.reference))
+    show(render_study(done.rows, study.reference))
     click.echo(f"plan: {done.plan}\nby split, required action and kind of family: {out / 'ablation.md'}")
 
 
 def _show_plan(study: Any, families: Any, hash: str, out: Path, as_json: bool) -> None:
     """The cost comes last: it takes a while to find out, and the plan is fixed already."""
-    from rich.console import Console
     from rich.table import Table
 
     from offswitch.jobs.preregister import FILE
@@ -108,5 +113,5 @@ def _show_plan(study: Any, families: Any, hash: str, out: Path, as_json: bool) -
     table = Table.grid(padding=(0, 2), pad_edge=False)
     for label, text in {**told(study, families), "plan": hash, "file": str(out / FILE)}.items():
         table.add_row(label, text)
-    Console(width=None if sys.stdout.isatty() else 110).print(table, highlight=False)
+    show(table, highlight=False)
     click.echo(f"expected  {cost(study, families, reporter())}")

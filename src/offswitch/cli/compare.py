@@ -1,13 +1,12 @@
 """The command that sets two runs side by side."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from offswitch.cli.options import Out
+from offswitch.cli.options import Out, show
 
 
 @click.command()
@@ -43,11 +42,9 @@ def compare(first: str, second: str, anyway: bool, figure: Path | None, as_json:
     if as_json:
         click.echo(json.dumps(found.as_dict(), allow_nan=False))
         return
-    from rich.console import Console
-
     from offswitch.measure.compare_table import render_comparison
 
-    Console(width=None if sys.stdout.isatty() else 110).print(render_comparison(found))
+    show(render_comparison(found))
 
 
 def _others(command: str, first: str, second: str, anyway: bool) -> tuple[dict[str, Any], Iterator[str]]:

@@ -152,16 +152,21 @@ def reporter() -> Any:
     return Shown()
 
 
+def show(drawn: Any, highlight: bool = True) -> None:
+    """On a terminal as wide as that is; elsewhere 110 columns."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 110).print(drawn, highlight=highlight)
+
+
 def show_card(card: Any, written: Any, as_json: bool) -> None:
     if as_json:
         click.echo(written.json.read_text(encoding="utf-8"))
         return
-    from rich.console import Console
-
     from offswitch.measure.table import render
 
     after = card.after.summary if card.after else None
-    Console(width=None if sys.stdout.isatty() else 110).print(render(card.before.summary, after, card.shallow, card.changes))
+    show(render(card.before.summary, after, card.shallow, card.changes))
     for bar in card.bars:
         click.echo(f"{'met    ' if bar.met else 'NOT MET'}  {bar.name}: {bar.value} ({bar.target})")
     click.echo(f"card: {written.html}")

@@ -1,12 +1,20 @@
 """The command `persist`: whether hardening survives what comes after it."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from offswitch.cli.options import AT_LEAST_ONE, Out, chosen_suite, found_families, reporter, suite_options, world_options
+from offswitch.cli.options import (
+    AT_LEAST_ONE,
+    Out,
+    chosen_suite,
+    found_families,
+    reporter,
+    show,
+    suite_options,
+    world_options,
+)
 
 _LATER: Any = ("task-sft", "task-rl", "malicious")
 
@@ -52,8 +60,6 @@ def persist(model: str, out: Path, as_json: bool, **rest: Any) -> None:
     offswitch persist --model runs/demo/models/after/1-rl
     offswitch persist --model runs/demo/models/after/1-rl --later task-sft --steps 100,500 --days 0
     """
-    from rich.console import Console
-
     from offswitch.jobs.persist import Lasting
     from offswitch.jobs.persist import persist as run
     from offswitch.measure.relapse import render_points
@@ -67,5 +73,5 @@ def persist(model: str, out: Path, as_json: bool, **rest: Any) -> None:
     if as_json:
         click.echo((out / "persist.json").read_text(encoding="utf-8"))
         return
-    Console(width=None if sys.stdout.isatty() else 110).print(render_points(done.points))
+    show(render_points(done.points))
     click.echo(f"\n{done.text}\nfigure: {done.figure}")

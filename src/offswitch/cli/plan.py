@@ -1,12 +1,11 @@
 """The command that says what a question costs."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from offswitch.cli.options import found_families, reporter, world_options
+from offswitch.cli.options import found_families, reporter, show, world_options
 
 if TYPE_CHECKING:
     from offswitch.jobs.plan import Cost
@@ -60,11 +59,9 @@ def plan(question: str | None, as_json: bool, **rest: Any) -> None:
     if as_json:
         click.echo(json.dumps([asdict(cost) for cost in costs]))
         return
-    from rich.console import Console
-
     from offswitch.jobs.plan import render_plan
 
-    Console(width=None if sys.stdout.isatty() else 110).print(render_plan(costs))
+    show(render_plan(costs))
     if rest["level"] == 0.95:  # that of every measurement
         click.echo("\n".join(_commands(costs, question, rest["suite"], rest["split"])))
 

@@ -1,11 +1,10 @@
 """The command that says what a run's answer depends on."""
 
-import sys
 from pathlib import Path
 
 import click
 
-from offswitch.cli.options import Out
+from offswitch.cli.options import Out, show
 
 
 @click.command()
@@ -30,8 +29,6 @@ def robustness(runs: tuple[str, ...], split: str, figure: Path | None, as_json: 
     if as_json:
         click.echo(json.dumps(found.as_dict(), allow_nan=False))
         return
-    from rich.console import Console
-
     from offswitch.measure.robustness_table import render_robustness
 
-    Console(width=None if sys.stdout.isatty() else 110).print(render_robustness(found))
+    show(render_robustness(found))

@@ -1,12 +1,11 @@
 """The command `twins`: what the message does, on futures that share their past."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from offswitch.cli.options import AT_LEAST_ONE, Out, chosen_suite, found_families, played_options, reporter
+from offswitch.cli.options import AT_LEAST_ONE, Out, chosen_suite, found_families, played_options, reporter, show
 
 
 @click.command()
@@ -33,9 +32,7 @@ def twins(model: str, forks: int, out: Path | None, split: str, as_json: bool, *
     if as_json:
         click.echo(json.dumps(found.as_dict(), allow_nan=False))
         return
-    from rich.console import Console
-
     from offswitch.measure.twins import render_twins
 
-    Console(width=None if sys.stdout.isatty() else 110).print(render_twins(found))
+    show(render_twins(found))
     click.echo(f"result: {folder / 'twins.json'}")

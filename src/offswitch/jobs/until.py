@@ -28,7 +28,7 @@ class Look:
     @property
     def stop(self) -> bool:
         """Whether more episodes would change nothing: the answer is yes, or it can no longer be yes."""
-        return self.found is not None and (self.question.decided(self.found) or self.question.hopeless(self.found))
+        return self.answer != "not decided"
 
     @property
     def answer(self) -> str:

@@ -72,11 +72,11 @@ class Organism:
 def build(organism: Organism, families: Mapping[str, Family], say: Say = lambda step, of, figures: None) -> Path:
     """The model folder, from the cache where it is there already. A killed build goes on from its last checkpoint."""
     out = _place(organism, families)
-    if is_built(organism, families):
+    if (out / FILE).is_file():
         return out
     cache_folder().mkdir(parents=True, exist_ok=True)
     with FileLock(str(out) + ".lock"):
-        if is_built(organism, families):
+        if (out / FILE).is_file():
             return out
         work = out.with_name(out.name + ".work")
         _train(organism, families, work, say)

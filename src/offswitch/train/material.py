@@ -1,6 +1,6 @@
 """What a stage learns from: made offline on the spot, or taken from a file that `offswitch data` wrote."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,7 +52,12 @@ def filed_rows(path: Path, i: int, stage: Stage, families: Mapping[str, Family])
     Raises `DocumentError` for none, for rows of another form, and of families that are not there; `SplitError` for
     contaminated ones.
     """
-    rows = [row for row in load_rows(path) if row.stage == i]
+    return _fit(load_rows(path), path, i, stage, families)
+
+
+def _fit(filed: Sequence[Row], path: Path, i: int, stage: Stage, families: Mapping[str, Family]) -> list[Row]:
+    """Those of `filed` for stage `i`."""
+    rows = [row for row in filed if row.stage == i]
     if not rows:
         raise DocumentError(
             path, None, "stage", f"holds no rows for stage {i}; make it with: offswitch data RECIPE --out {path}"
@@ -65,10 +70,10 @@ def filed_rows(path: Path, i: int, stage: Stage, families: Mapping[str, Family])
 
 def refuse_unfit_file(path: Path, recipe: Recipe, families: Mapping[str, Family]) -> None:
     """Raises what `filed_rows` would raise at some stage, and `DocumentError` for rows that no stage would learn from."""
-    fed = {i: stage for i, stage in enumerate(recipe.stages) if ingredients(stage)}
+    fed, filed = {i: stage for i, stage in enumerate(recipe.stages) if ingredients(stage)}, load_rows(path)
     for i, stage in fed.items():
-        filed_rows(path, i, stage, families)
-    if idle := sorted({row.stage for row in load_rows(path)} - set(fed)):
+        _fit(filed, path, i, stage, families)
+    if idle := sorted({row.stage for row in filed} - set(fed)):
         raise DocumentError(path, None, "stage", f"holds rows for stage {idle[0]}, where {recipe.name} learns from no data")
 
 
